@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Orders that the engine gives. The daemon turns each into one call of a shell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from netaddr import IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class SwapTables:
+    """Publish this table image. After it, apply `wrr_changes` to the live cursors, in order.
+
+    Each change is (service id, gcd, max weight) and stands for one `dest_changed` step of the kernel's wrr.
+    `reset_services` and `reset_destinations` are ids given out anew, whose old state must be cleared before the swap.
+    """
+
+    image: bytes
+    generation: int
+    wrr_changes: tuple[tuple[int, int, int], ...] = ()
+    reset_services: tuple[int, ...] = ()
+    reset_destinations: tuple[int, ...] = ()
+
+
+class GuardSide(Enum):
+    """Which end of a packet a guard key is about: its destination (a service) or its source (a NAT server's reply)."""
+
+    TO = "to"
+    FROM = "from"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class GuardKey:
+    """Packets that are the director's and not the local stack's."""
+
+    side_name: str
+    protocol_number: int
+    address: IPAddress
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetGuard:
+    """These are all the keys whose packets belong to the director. Add new ones before the swap, remove old ones after."""
+
+    keys: frozenset[GuardKey]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAddresses:
+    """These are all the VIPs that the director holds while it runs."""
+
+    addresses: frozenset[IPAddress]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveRoute:
+    """Ask the kernel how it would send to this address; answer with `RouteResolved`."""
+
+    destination: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
+class SolicitNeighbour:
+    """Have the kernel find out (or confirm) this neighbour's MAC."""
+
+    interface: int
+    address: IPAddress
+
+
+class Level(Enum):
+    """How loud a log line is."""
+
+    INFO = "info"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Say this to the operator."""
+
+    level: Level
+    event: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+Command = SwapTables | SetGuard | SetAddresses | ResolveRoute | SolicitNeighbour | Log
