@@ -8,6 +8,8 @@ from enum import Enum
 
 from netaddr import IPAddress
 
+from director.model import Protocol
+
 
 @dataclass(frozen=True, slots=True)
 class SwapTables:
@@ -31,12 +33,12 @@ class GuardSide(Enum):
     FROM = "from"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class GuardKey:
     """Packets that are the director's and not the local stack's."""
 
-    side_name: str
-    protocol_number: int
+    side: GuardSide
+    protocol: Protocol
     address: IPAddress
     port: int
 

@@ -60,24 +60,16 @@ def endpoint(address: IPAddress, port: int) -> str:
     return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class ServiceKey:
     """What identifies a virtual service: protocol, VIP and port."""
 
-    protocol_name: str
+    protocol: Protocol
     address: IPAddress
     port: int
 
-    @staticmethod
-    def of(protocol: Protocol, address: IPAddress, port: int) -> ServiceKey:
-        return ServiceKey(protocol.value, address, port)
-
-    @property
-    def protocol(self) -> Protocol:
-        return Protocol(self.protocol_name)
-
     def __str__(self) -> str:
-        return f"{self.protocol_name}:{endpoint(self.address, self.port)}"
+        return f"{self.protocol.value}:{endpoint(self.address, self.port)}"
 
 
 @dataclass(frozen=True, slots=True)

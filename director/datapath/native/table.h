@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table image and the state region: all that the data path knows of the configuration.
+ *
+ * The image is one immutable blob of 64-byte lines, compiled by director/tables/ and swapped whole. Line 0 is its
+ * header, which says at which line each part begins:
+ *   services      an open-addressing hash table, a power of two of slots, at most LB_SERVICE_PROBES from the home slot
+ *   destinations  indexed by the destination's stable id; an absent one has flags 0
+ *   lists         per service its destinations {id, weight} in kernel IPVS's list order (the reverse of adding)
+ *   look-up       per sh or mh service an array of destination ids, 0 for none
+ *   timeouts      lines of LB_TIMEOUTS milliseconds, by enum lb_timeout
+ * The state region lives as long as the data path and is indexed by stable id, never by line, so that it outlives
+ * images. Stable ids start at 1. Same bytes for every host; director/tables/layout.py is the twin of this file.
+ */
+#ifndef LB_TABLE_H
+#define LB_TABLE_H
+
+#include "wire.h"
+
+enum {
+	LB_LINE = 64,
+	LB_IMAGE_MAGIC = 0x4c564449, /* "IDVL" in memory */
+	LB_IMAGE_VERSION = 1,
+	LB_SERVICE_PROBES = 8,
+	LB_MAX_SERVICES = 4096,	    /* stable ids are below this */
+	LB_MAX_DESTS = 131072,	    /* stable ids are below this */
+	LB_MAX_SERVICE_DESTS = 1024, /* destinations of one service */
+	LB_DESTS_PER_LINE = 8,
+	LB_IDS_PER_LINE = 16,
+	LB_SH_SIZE = 256,
+	LB_MH_SIZE = 4093,
+};
+
+enum lb_scheduler {
+	LB_RR = 1,
+	LB_WRR,
+	LB_LC,
+	LB_WLC,
+	LB_SH,
+	LB_MH,
+};
+
+enum lb_scheduler_flag {
+	LB_SCHED_FALLBACK = 1, /* sh-fallback, mh-fallback */
+	LB_SCHED_PORT = 2,     /* sh-port, mh-port */
+};
+
+enum lb_method {
+	LB_DR = 1,
+	LB_TUN,
+	LB_NAT,
+};
+
+enum lb_dest_flag {
+	LB_DEST_PRESENT = 1,  /* in the configuration */
+	LB_DEST_RESOLVED = 2, /* its next hop is known */
+	LB_DEST_IPV6 = 4,     /* the family of addr and source */
+};
+
+enum lb_timeout {
+	LB_TIMEOUT_TCP = 0, /* + enum lb_tcp_state */
+	LB_TIMEOUT_UDP = 11,
+	LB_TIMEOUT_FRAGMENT = 12,
+	LB_TIMEOUTS = 16,
+};
+
+struct lb_image_header {
+	u32 magic;
+	u32 version;
+	u64 generation;
+	u32 lines; /* of the whole image, this one included */
+	u32 service_first;
+	u32 service_mask; /* slots - 1 */
+	u32 dest_first;
+	u32 dest_count; /* one more than the highest id; a destination's line is dest_first + id */
+	u32 seed;	/* of the services' hash */
+	u32 icmp_per_second; /* 0: no limit */
+	u8 conn_reuse_mode;
+	u8 expire_nodest_conn;
+	u8 sloppy_tcp;
+	u8 unused;
+	u32 timeouts_first;
+	u32 spare[3];
+};
+_Static_assert(sizeof(struct lb_image_header) == LB_LINE, "one line");
+
+struct lb_service {
+	struct lb_addr addr;
+	be16 port;
+	u8 protocol;
+	u8 family; /* 0: an empty slot */
+	u32 id;
+	u8 scheduler;
+	u8 flags;
+	u16 dest_count;
+	u32 list_first; /* line of the destination list */
+	u32 lookup_first;
+	u32 lookup_size; /* entries, 0 for a scheduler without a table */
+	u32 timeouts; /* which line of the timeouts */
+	s32 wrr_gcd;
+	s32 wrr_max; /* highest weight - (gcd - 1) */
+	u32 spare[3];
+};
+_Static_assert(sizeof(struct lb_service) == LB_LINE, "one line");
+
+struct lb_dest {
+	u32 service; /* stable id */
+	s32 weight;
+	u32 ifindex;
+	struct lb_addr addr;
+	struct lb_addr source; /* of the outer header of a tunnel */
+	u8 source_mac[LB_ETH_ALEN];
+	u8 dest_mac[LB_ETH_ALEN];
+	be16 port;
+	u16 mtu;
+	u8 method;
+	u8 flags;
+	u16 timeouts; /* which line of the timeouts: the service's */
+};
+_Static_assert(sizeof(struct lb_dest) == LB_LINE, "one line");
+
+struct lb_list_item {
+	u32 id;
+	s32 weight;
+};
+
+_Static_assert(sizeof(struct lb_list_item) * LB_DESTS_PER_LINE == LB_LINE, "whole items in a line");
+
+/* Mix one 64-bit word into a hash (the finishing step of a multiplicative hash; any odd constant with mixed bits does). */
+static LB_INLINE u64 lb_mix(u64 hash, u64 word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+	return hash ^ (hash >> 32);
+}
+
+static LB_INLINE u64 lb_mix_addr(u64 hash, const struct lb_addr *addr)
+{
+	hash = lb_mix(hash, (u64)addr->word[1] << 32 | addr->word[0]);
+	return lb_mix(hash, (u64)addr->word[3] << 32 | addr->word[2]);
+}
+
+/* The home slot of a service: the low bits of this. The port is taken as it stands in memory, in network order. */
+static LB_INLINE u32 lb_service_hash(u32 seed, const struct lb_addr *addr, be16 port, u8 protocol)
+{
+	u64 hash = lb_mix_addr(seed, addr);
+
+	return (u32)lb_mix(hash, (u64)protocol << 16 | port);
+}
+
+#endif

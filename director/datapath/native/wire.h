@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Integers and the wire: byte-order types and the header layouts of a frame.
+ *
+ * Shared by every host (gcc for user space, clang for eBPF), so it includes nothing but what both have. A field in
+ * network order has a be type, and only the functions here cross between the orders. Layouts are packed with an
+ * alignment of 2: a frame's headers start at odd multiples of two, and a compiler told otherwise may use a wider load.
+ */
+#ifndef LB_WIRE_H
+#define LB_WIRE_H
+
+#ifdef __bpf__
+#include <linux/types.h>
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s32 s32;
+typedef __s64 s64;
+#else
+#include <stdint.h>
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int32_t s32;
+typedef int64_t s64;
+#endif
+
+typedef u16 be16; /* network byte order */
+typedef u32 be32;
+
+#define LB_INLINE inline __attribute__((always_inline))
+#define LB_WIRE __attribute__((packed, aligned(2)))
+#define LB_LIKELY(x) __builtin_expect(!!(x), 1)
+#define LB_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the byte swaps below assume a little-endian host");
+
+static LB_INLINE u16 lb_ntohs(be16 v)
+{
+	return __builtin_bswap16(v);
+}
+
+static LB_INLINE be16 lb_htons(u16 v)
+{
+	return __builtin_bswap16(v);
+}
+
+static LB_INLINE u32 lb_ntohl(be32 v)
+{
+	return __builtin_bswap32(v);
+}
+
+static LB_INLINE be32 lb_htonl(u32 v)
+{
+	return __builtin_bswap32(v);
+}
+
+/* An address of either family: an IPv4 address stands in word 0, the other words are zero. Network order. */
+struct lb_addr {
+	be32 word[4];
+};
+_Static_assert(sizeof(struct lb_addr) == 16, "lb_addr is a wire-sized address");
+
+static LB_INLINE int lb_addr_equal(const struct lb_addr *a, const struct lb_addr *b)
+{
+	return a->word[0] == b->word[0] && a->word[1] == b->word[1] && a->word[2] == b->word[2] &&
+	       a->word[3] == b->word[3];
+}
+
+enum {
+	LB_ETH_ALEN = 6,
+	LB_ETH_HLEN = 14,
+	LB_ETH_P_IP = 0x0800,
+	LB_ETH_P_IPV6 = 0x86dd,
+	LB_IPPROTO_ICMP = 1,
+	LB_IPPROTO_IPIP = 4,
+	LB_IPPROTO_TCP = 6,
+	LB_IPPROTO_UDP = 17,
+	LB_IP_DF = 0x4000,
+	LB_IP_MF = 0x2000,
+	LB_IP_OFFSET = 0x1fff,
+	LB_TCP_FIN = 0x01,
+	LB_TCP_SYN = 0x02,
+	LB_TCP_RST = 0x04,
+	LB_TCP_PSH = 0x08,
+	LB_TCP_ACK = 0x10,
+	LB_TCP_CWR = 0x80,
+	LB_FAMILY_IPV4 = 4,
+	LB_FAMILY_IPV6 = 6,
+};
+
+struct lb_eth {
+	u8 dst[LB_ETH_ALEN];
+	u8 src[LB_ETH_ALEN];
+	be16 type;
+} LB_WIRE;
+_Static_assert(sizeof(struct lb_eth) == LB_ETH_HLEN, "Ethernet header");
+
+struct lb_ipv4 {
+	u8 version_ihl;
+	u8 tos;
+	be16 total_length;
+	be16 id;
+	be16 fragment; /* flags and offset */
+	u8 ttl;
+	u8 protocol;
+	be16 checksum;
+	be32 source;
+	be32 destination;
+} LB_WIRE;
+_Static_assert(sizeof(struct lb_ipv4) == 20, "IPv4 header, RFC 791");
+
+struct lb_tcp {
+	be16 source;
+	be16 destination;
+	be32 sequence;
+	be32 acknowledgement;
+	u8 offset; /* header length in 32-bit words, in the upper four bits */
+	u8 flags;
+	be16 window;
+	be16 checksum;
+	be16 urgent;
+} LB_WIRE;
+_Static_assert(sizeof(struct lb_tcp) == 20, "TCP header, RFC 9293");
+
+struct lb_udp {
+	be16 source;
+	be16 destination;
+	be16 length;
+	be16 checksum;
+} LB_WIRE;
+_Static_assert(sizeof(struct lb_udp) == 8, "UDP header, RFC 768");
+
+struct lb_icmp {
+	u8 type;
+	u8 code;
+	be16 checksum;
+	be16 unused; /* of "unused" and "next-hop MTU", RFC 792 and RFC 1191 */
+	be16 mtu;
+} LB_WIRE;
+_Static_assert(sizeof(struct lb_icmp) == 8, "ICMP header, RFC 792");
+
+#endif
