@@ -45,9 +45,20 @@ def compile_bpf(source: Path, target: Path) -> None:
     if target.exists() and all(path.stat().st_mtime < target.stat().st_mtime for path in inputs):
         return
     if shutil.which("clang") is None:
-        raise CompileError(f"clang is missing: it compiles {source} (Debian and Ubuntu: apt-get install clang)")
+        raise CompileError(
+            f"clang is missing: it compiles {source} (Debian and Ubuntu: apt-get install clang)"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
-    command = ["clang", *BPF_FLAGS, *multiarch_include(), f"-I{source.parent}", "-c", source, "-o", target]
+    command = [
+        "clang",
+        *BPF_FLAGS,
+        *multiarch_include(),
+        f"-I{source.parent}",
+        "-c",
+        str(source),
+        "-o",
+        str(target),
+    ]
     if subprocess.run(command, check=False).returncode != 0:
         target.unlink(missing_ok=True)
         raise CompileError(f"clang could not compile {source}")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What holds for every test: its needs are probed before its fixtures start, and a run that leaves something fails.
+"""What holds for every test: its needs are probed before its fixtures start, and a run must leave nothing.
 
-The guard lives in the process that steers the run, not in pytest-xdist's workers, since one worker may end while
-another still has its lab up.
+The guard lives in the process that steers the run, not in pytest-xdist's workers, since one worker may end
+while another still has its lab up.
 """
 
 from __future__ import annotations

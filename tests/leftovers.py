@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a test run may leave behind and must not: processes, network namespaces, clsact in the root namespace.
 
-Other runs may be going on beside this one, so what is found has to be known as ours: a process by a mark in its
-environment, which children inherit; a namespace by being new, with nobody else's process in it and no living
-stranger's pid in its name (tests name their namespaces with the pid of the process that makes them).
+Other runs may be going on beside this one, so what is found has to be known as ours: a process by a mark in
+its environment, which children inherit; a namespace by being new, with nobody else's process in it and no
+living stranger's pid in its name (tests name their namespaces with the pid of the process that makes them).
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 """What a test asks of the machine, and how it is proven: `@needs("root", "netns")`.
 
 A probe tries the thing itself and answers with a sentence when it fails. A missing ability skips the test, or
-fails it where DIRECTOR_REQUIRE names the ability (a comma list, or "all"): in CI a skip is a debt that is called in.
+fails it where DIRECTOR_REQUIRE names the ability (a comma list, or "all"): in CI a skip is a debt called in.
 Nothing here may know the project's own code, and no probe leaves anything behind.
+Run as a program (`python -m tests.needs NAME...`) it says the first thing that the machine lacks.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -138,9 +140,13 @@ CLSACT = "tc qdisc add dev lo clsact && tc filter add dev lo ingress bpf da byte
 NETDEV_INGRESS = (
     'nft "add table netdev t; add chain netdev t c { type filter hook ingress device lo priority 0; }"'
 )
+FUZZ_TARGET = """
+int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size);
+int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size) { return !data && size; }
+"""
 PROGRAMS = (
-    "arping", "clang", "clang-format", "clang-tidy", "curl", "dig", "dnsmasq", "ethtool", "gcc", "haproxy", "ip",
-    "iperf3", "nft", "nginx", "ping", "tc", "tcpdump", "valgrind", "wrk",
+    "arping", "clang", "clang-tidy", "curl", "dig", "dnsmasq", "ethtool", "gcc", "haproxy",
+    "ip", "iperf3", "nft", "nginx", "ping", "tc", "tcpdump", "valgrind", "wrk",
 )  # fmt: skip
 
 PROBES: Mapping[str, Probe] = {
@@ -163,8 +169,18 @@ PROBES: Mapping[str, Probe] = {
     "fuzzer": _compiles(
         "clang has no libFuzzer",
         "clang",
-        "int LLVMFuzzerTestOneInput(const char*d,long n);int LLVMFuzzerTestOneInput(const char*d,long n){return !d&&n;}",
+        FUZZ_TARGET,
         "-fsanitize=fuzzer,address",
         execute=False,
     ),
 }
+
+
+def main(names: list[str]) -> str | int:
+    """Answer what `sys.exit` takes: nothing, or the sentence of the first ability that is missing."""
+    sentences = (missing(name) for name in names)
+    return next((f"this machine cannot run it: {sentence}" for sentence in sentences if sentence), 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

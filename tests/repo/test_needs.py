@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The probes answer with a sentence or not at all, and DIRECTOR_REQUIRE turns a missing ability into a failure."""
+"""The probes answer with a sentence or none, and DIRECTOR_REQUIRE makes a missing ability a failure."""
 
 import pytest
 
