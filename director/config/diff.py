@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What would change: two configurations compared, as changes that an operator can read.
+
+Two configurations have an empty difference exactly when they are equal. Nothing here applies a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from enum import Enum
+
+from director.model.configuration import Configuration, Settings, Timeouts, Tunables
+from director.model.service import Destination, ServiceKey, VirtualService
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChanged:
+    """A value of [director], [timeouts] or [sysctl] changed; those of [director] wait for the next start."""
+
+    key: str
+    before: str
+    after: str
+
+    @property
+    def needs_restart(self) -> bool:
+        return self.key.startswith("director.")
+
+    def __str__(self) -> str:
+        note = " (from the next start)" if self.needs_restart else ""
+        return f"~ {self.key} {self.before} -> {self.after}{note}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAdded:
+    """A service is new; its destinations follow as changes of their own."""
+
+    service: VirtualService
+
+    def __str__(self) -> str:
+        return f"+ service {self.service.key} {' '.join(_service_words(self.service))}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRemoved:
+    """A service is gone, its destinations with it."""
+
+    service: VirtualService
+
+    def __str__(self) -> str:
+        return f"- service {self.service.key} {' '.join(_service_words(self.service))}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceChanged:
+    """A service got another scheduler or other flags."""
+
+    before: VirtualService
+    after: VirtualService
+
+    def __str__(self) -> str:
+        return f"~ service {self.after.key} {_changed(_service_facts(self.before), _service_facts(self.after))}"
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationAdded:
+    """A service got another real server."""
+
+    service: ServiceKey
+    destination: Destination
+
+    def __str__(self) -> str:
+        return f"+ server {self.service} -> {_destination_words(self.destination)}"
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationRemoved:
+    """A service lost a real server."""
+
+    service: ServiceKey
+    destination: Destination
+
+    def __str__(self) -> str:
+        return f"- server {self.service} -> {_destination_words(self.destination)}"
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationChanged:
+    """A real server got another weight or method."""
+
+    service: ServiceKey
+    before: Destination
+    after: Destination
+
+    def __str__(self) -> str:
+        changed = _changed(_destination_facts(self.before), _destination_facts(self.after))
+        return f"~ server {self.service} -> {self.after.endpoint} {changed}"
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationsReordered:
+    """A service's real servers stand in another order, which schedulers that take turns follow."""
+
+    service: ServiceKey
+    order: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"~ service {self.service} order of servers {' '.join(self.order)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServicesReordered:
+    """The services stand in another order."""
+
+    order: tuple[ServiceKey, ...]
+
+    def __str__(self) -> str:
+        return f"~ order of services {' '.join(map(str, self.order))}"
+
+
+Change = (
+    SettingChanged
+    | ServiceAdded
+    | ServiceRemoved
+    | ServiceChanged
+    | DestinationAdded
+    | DestinationRemoved
+    | DestinationChanged
+    | DestinationsReordered
+    | ServicesReordered
+)
+
+
+def diff(before: Configuration, after: Configuration) -> tuple[Change, ...]:
+    """Return what turns `before` into `after`: settings first, then removals, then the services in their order."""
+    return (
+        *_settings_changes("director", before.settings, after.settings),
+        *_settings_changes("timeouts", before.timeouts, after.timeouts),
+        *_settings_changes("sysctl", before.tunables, after.tunables),
+        *_services_changes(before, after),
+    )
+
+
+def _settings_changes(
+    table: str, before: Settings | Timeouts | Tunables, after: Settings | Timeouts | Tunables
+) -> Iterator[Change]:
+    for each in fields(before):
+        old, new = getattr(before, each.name), getattr(after, each.name)
+        if old != new:
+            yield SettingChanged(f"{table}.{each.name}", _value(old), _value(new))
+
+
+def _services_changes(before: Configuration, after: Configuration) -> Iterator[Change]:
+    old = {service.key: service for service in before.services}
+    new = {service.key: service for service in after.services}
+    yield from (ServiceRemoved(service) for service in before.services if service.key not in new)
+    for service in after.services:
+        if service.key not in old:
+            yield ServiceAdded(service)
+            yield from (DestinationAdded(service.key, each) for each in service.destinations)
+        else:
+            yield from _service_changes(old[service.key], service)
+    if _expected_order(tuple(old), tuple(new)) != tuple(new):
+        yield ServicesReordered(tuple(new))
+
+
+def _service_changes(before: VirtualService, after: VirtualService) -> Iterator[Change]:
+    if (before.scheduler, before.flags) != (after.scheduler, after.flags):
+        yield ServiceChanged(before, after)
+    old = {destination.endpoint: destination for destination in before.destinations}
+    new = {destination.endpoint: destination for destination in after.destinations}
+    yield from (DestinationRemoved(before.key, each) for name, each in old.items() if name not in new)
+    for name, destination in new.items():
+        if name not in old:
+            yield DestinationAdded(after.key, destination)
+        elif old[name] != destination:
+            yield DestinationChanged(after.key, old[name], destination)
+    if _expected_order(tuple(old), tuple(new)) != tuple(new):
+        yield DestinationsReordered(after.key, tuple(new))
+
+
+def _expected_order(old: tuple[object, ...], new: tuple[object, ...]) -> tuple[object, ...]:
+    """Return the order that removing and then adding at the end would give."""
+    were, stay = set(old), set(new)
+    return (*(each for each in old if each in stay), *(each for each in new if each not in were))
+
+
+def _service_facts(service: VirtualService) -> tuple[tuple[str, str], ...]:
+    flags = ",".join(sorted(flag.value for flag in service.flags)) or "none"
+    return (("scheduler", service.scheduler.value), ("flags", flags))
+
+
+def _service_words(service: VirtualService) -> Iterator[str]:
+    facts = _service_facts(service)
+    return (f"{name} {value}" for name, value in facts if value != "none")
+
+
+def _destination_facts(destination: Destination) -> tuple[tuple[str, str], ...]:
+    return (("method", destination.method.value), ("weight", str(destination.weight)))
+
+
+def _destination_words(destination: Destination) -> str:
+    return f"{destination.endpoint} {destination.method.value} weight {destination.weight}"
+
+
+def _changed(before: tuple[tuple[str, str], ...], after: tuple[tuple[str, str], ...]) -> str:
+    pairs = zip(before, after, strict=True)
+    return " ".join(f"{name} {old} -> {new}" for (name, old), (_, new) in pairs if old != new)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the control API asks of the running director. The daemon implements it; nothing here knows how."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from director.config.diff import Change
+from director.model.configuration import Configuration
+from director.model.connection import ConnectionPage, ConnectionQuery
+from director.model.counters import DirectorStatus, ReasonCount, ServiceStats
+from director.model.service import ServiceKey
+
+
+class DirectorPort(Protocol):
+    """A running director, as the control API sees it.
+
+    The server serialises every call of `apply`, from the reading of the configuration to the return of `apply`.
+    """
+
+    async def configuration(self) -> Configuration:
+        """Return the configuration that is in force."""
+        ...
+
+    async def apply(self, configuration: Configuration) -> tuple[Change, ...]:
+        """Put this whole configuration in force, or raise ConfigError and change nothing; return what changed."""
+        ...
+
+    async def connections(self, query: ConnectionQuery) -> ConnectionPage:
+        """List the connections that the query asks for."""
+        ...
+
+    async def stats(self) -> tuple[ServiceStats, ...]:
+        """Return the numbers of every service, in the configuration's order."""
+        ...
+
+    async def zero(self, service: ServiceKey | None) -> None:
+        """Set the counters of one service and its destinations to 0, or those of all."""
+        ...
+
+    async def reasons(self) -> tuple[ReasonCount, ...]:
+        """Return every reason for which a packet can end, with its count."""
+        ...
+
+    async def status(self) -> DirectorStatus:
+        """Return the state of the whole director."""
+        ...
+
+    async def stop(self) -> None:
+        """Begin a clean stop and return; the answer to the caller is still sent."""
+        ...

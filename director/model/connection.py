@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connections as an operator lists them: one entry, the question asked, and the page that answers it.
+
+Nothing here knows how the connection table is laid out; the data path turns its entries into these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from netaddr import IPAddress, IPNetwork
+
+from director.model.service import ForwardingMethod, Protocol, ServiceKey, endpoint
+
+DEFAULT_LIMIT = 1000
+
+
+class ConnectionState(Enum):
+    """Where a connection stands, under kernel IPVS's names and in its order."""
+
+    NONE = "NONE"
+    ESTABLISHED = "ESTABLISHED"
+    SYN_SENT = "SYN_SENT"
+    SYN_RECV = "SYN_RECV"
+    FIN_WAIT = "FIN_WAIT"
+    TIME_WAIT = "TIME_WAIT"
+    CLOSE = "CLOSE"
+    CLOSE_WAIT = "CLOSE_WAIT"
+    LAST_ACK = "LAST_ACK"
+    LISTEN = "LISTEN"
+    SYNACK = "SYNACK"
+    UDP = "UDP"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An address and a port. In a question port 0 stands for every port."""
+
+    address: IPAddress
+    port: int
+
+    def __str__(self) -> str:
+        return endpoint(self.address, self.port)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionEntry:
+    """One live connection: the client, the virtual address it came to, and the destination that has it.
+
+    `expires_in` is in seconds; `packets` counts the client's packets.
+    """
+
+    protocol: Protocol
+    client: Endpoint
+    virtual: Endpoint
+    destination: Endpoint
+    method: ForwardingMethod
+    state: ConnectionState
+    expires_in: float
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionQuery:
+    """Which connections to list: those that pass every filter that is not None.
+
+    `limit` 0 only counts. `cursor` 0 starts at the beginning; a page's `next_cursor` goes on after it.
+    """
+
+    service: ServiceKey | None = None
+    destination: Endpoint | None = None
+    client: IPNetwork | None = None
+    state: ConnectionState | None = None
+    limit: int = DEFAULT_LIMIT
+    cursor: int = 0
+
+    def matches(self, entry: ConnectionEntry) -> bool:
+        """Tell whether the entry passes every filter."""
+        return (
+            (self.service is None or self.service == _key(entry))
+            and (self.destination is None or _covers(self.destination, entry.destination))
+            and (self.client is None or entry.client.address in self.client)
+            and (self.state is None or self.state is entry.state)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionPage:
+    """Some of the matching entries; `total` counts all that match, `next_cursor` is None on the last page."""
+
+    entries: tuple[ConnectionEntry, ...]
+    total: int
+    next_cursor: int | None = None
+
+
+def _key(entry: ConnectionEntry) -> ServiceKey:
+    return ServiceKey(entry.protocol, entry.virtual.address, entry.virtual.port)
+
+
+def _covers(wanted: Endpoint, found: Endpoint) -> bool:
+    return wanted.address == found.address and wanted.port in (0, found.port)
