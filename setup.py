@@ -46,7 +46,7 @@ def compile_bpf(source: Path, target: Path) -> None:
         return
     if shutil.which("clang") is None:
         raise CompileError(
-            f"clang is missing: it compiles {source} (Debian and Ubuntu: apt-get install clang)"
+            f"clang is missing: it compiles {source} (apt-get install clang)"
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     command = [
