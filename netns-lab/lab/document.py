@@ -47,6 +47,10 @@ def _network(text: str) -> IPNetwork:
     return network
 
 
+def _target(text: str) -> IPNetwork | str:
+    return text if text == "default" else _network(text)
+
+
 def _endpoint(text: str) -> nouns.Endpoint:
     host, _, port = text.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
@@ -62,11 +66,9 @@ def _mac(text: str) -> EUI:
 Address = Annotated[IPAddress, _parser(IPAddress, "an address such as 10.0.0.1 or fd00::1")]
 InterfaceAddress = Annotated[
     IPNetwork,
-    _parser(_interface_address, "an address with its prefix length, such as 10.0.0.1/24 or fd00::1/64"),
+    _parser(_interface_address, "an address with its prefix length, such as 10.0.0.1/24"),
 ]
-Network = Annotated[
-    IPNetwork, _parser(_network, "a network such as 10.0.0.0/24 (no bits set behind the prefix)")
-]
+Network = Annotated[IPNetwork, _parser(_network, "a network such as 10.0.0.0/24, no host bits set")]
 Target = Annotated[
     IPNetwork | Literal["default"],
     _parser(

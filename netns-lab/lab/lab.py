@@ -25,7 +25,7 @@ NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,63}")
 
 
 def lab_paths(topology: str, name: str | None = None, base: Path | None = None) -> LabPaths:
-    """Say where a lab keeps its things: the name defaults to the topology's, the base to NETNS_LAB_DIR or /run."""
+    """Say where a lab keeps its things: the name defaults to the topology's, the base to NETNS_LAB_DIR."""
     chosen = name or Path(topology).name.removesuffix(".toml")
     if not NAME.fullmatch(chosen):
         raise LabError(f"lab name: found {chosen!r}, expected letters, digits and hyphens, 64 at most")

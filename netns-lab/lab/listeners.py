@@ -43,7 +43,7 @@ def _is_wildcard_for(listener: Endpoint, wanted: Endpoint) -> bool:
 
 
 def _endpoint(text: str) -> Endpoint:
-    """Read an address as the kernel prints it: words of 32 bits in host order (little-endian on all our machines)."""
+    """Read an address as the kernel prints it: words of 32 bits in host order, which is little-endian."""
     address, port = text.split(":")
     words = [address[i : i + 8] for i in range(0, len(address), 8)]
     data = b"".join(bytes.fromhex(word)[::-1] for word in words)

@@ -60,7 +60,7 @@ class Process:
             raise LabError(f"{self}: still runs after {timeout} s") from error
 
     def stop(self) -> int:
-        """End the program with its children and return its exit status; what has ended already is left alone."""
+        """End the program with its children and return its exit status, also when it has ended already."""
         end(self.record)
         status = self._popen.wait()
         forget(self._paths, self.record)
@@ -132,7 +132,7 @@ class RunningNode:
         stdin: str | None = None,
         env: Mapping[str, str] | None = None,
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a command to its end and return it with its output, whatever its exit status; `env` adds to ours.
+        """Run a command to its end and return it with its output, whatever its status; `env` adds to ours.
 
         Raises subprocess.TimeoutExpired when it does not end in time; it is killed with its children then.
         """
@@ -193,7 +193,7 @@ class RunningNode:
         raise LabError(f"{self.name}: no service {name!r}, expected one of {known}")
 
     def start_step(self, step: StartService) -> Process:
-        """Write a service's files, start it and wait for its ports; it does not run on when it fails to listen."""
+        """Write a service's files, start it and wait for its ports; it is ended when it fails to listen."""
         for file in step.program.files:
             file.path.parent.mkdir(parents=True, exist_ok=True)
             file.path.write_text(file.text)
@@ -207,24 +207,20 @@ class RunningNode:
         return process
 
     def wait_port(self, protocol: str, address: str | IPAddress, port: int, deadline: float = 10) -> None:
-        """Wait until something in the node listens on a port ("tcp" or "udp"), for `deadline` seconds at most."""
+        """Wait until something in the node listens on a "tcp" or "udp" port, `deadline` seconds at most."""
         endpoint = nouns.Endpoint(IPAddress(address), port)
         self._wait_for_listener(nouns.Protocol(protocol), endpoint, deadline, None)
 
     def _wait_for_listener(
         self, protocol: nouns.Protocol, endpoint: nouns.Endpoint, seconds: float, process: Process | None
     ) -> None:
-        deadline = time.monotonic() + seconds
+        deadline, wanted = time.monotonic() + seconds, f"{protocol.value} {endpoint}"
         while not is_served(endpoint, self.listeners(protocol)):
+            said = f": {process.tail()}" if process is not None else ""
             if process is not None and not process.is_running:
-                raise LabError(
-                    f"{process}: ended before it listened on {protocol.value} {endpoint}: {process.tail()}"
-                )
+                raise LabError(f"{process}: ended before it listened on {wanted}{said}")
             if time.monotonic() > deadline:
-                said = f": {process.tail()}" if process is not None else ""
-                raise LabError(
-                    f"{self.name}: nothing listens on {protocol.value} {endpoint} after {seconds} s{said}"
-                )
+                raise LabError(f"{self.name}: nothing listens on {wanted} after {seconds} s{said}")
             time.sleep(POLL_INTERVAL)
 
     def listeners(self, protocol: nouns.Protocol) -> frozenset[nouns.Endpoint]:
@@ -252,7 +248,7 @@ class RunningNode:
 
 
 def tcpdump_command(interface: str, path: Path, arguments: Sequence[str]) -> tuple[str, ...]:
-    """Say the tcpdump command: as root, since the lab's directory is root's, and each packet written at once."""
+    """Say the tcpdump command: as root, as the lab's directory is root's, each packet written at once."""
     return (
         "tcpdump", "-i", interface, "-w", str(path), "-Z", "root", "-n", "-s", "0", "-U", "--immediate-mode",
         *arguments,

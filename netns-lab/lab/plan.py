@@ -169,7 +169,7 @@ Step = NetworkStep | FurnishNode | StartService
 
 
 def namespace_name(lab: str, part: str) -> str:
-    """Name the namespace of a node or of a bridge; parts have no hyphen, so no two labs make the same name."""
+    """Name the namespace of a node or a bridge; parts have no hyphen, so no two labs make the same name."""
     return f"{lab}-{part}"
 
 

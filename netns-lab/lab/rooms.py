@@ -53,7 +53,7 @@ def _mounts(step: FurnishNode, lab_root: Path, resolver_target: Path | None) -> 
 
 
 def enter_command(namespace: str, mount: Path, directory: Path, command: tuple[str, ...]) -> tuple[str, ...]:
-    """Say the command that runs another one within a node; it keeps its process id, for nsenter only execs."""
+    """Say the command that runs another one within a node; its process id stays, for nsenter only execs."""
     return (
         "nsenter",
         f"--net={NAMESPACES / namespace}",

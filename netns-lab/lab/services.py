@@ -56,8 +56,8 @@ ACCESS_LOG_FIELDS = {
     "bytes": "$body_bytes_sent",
 }
 
-# "user root": the lab's directory need not be readable for anyone else. Temporary paths must be named, for else nginx
-# takes the ones below /var/lib that it was compiled with.
+# "user root": the lab's directory need not be readable for anyone else. Temporary paths must be named, for
+# else nginx takes the ones below /var/lib that it was compiled with.
 NGINX = """\
 daemon off;
 user root;
