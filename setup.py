@@ -74,7 +74,7 @@ class BuildNative(build_ext):
         for source in native_files("*.bpf.c"):
             compile_bpf(source, Path(self.build_lib) / object_of(source))
             if self.inplace:
-                shutil.copy2(Path(self.build_lib) / object_of(source), object_of(source))
+                self.copy_file(str(Path(self.build_lib) / object_of(source)), str(object_of(source)))
 
     def get_outputs(self) -> list[str]:
         return [*super().get_outputs(), *self._bpf_mapping()]
@@ -91,4 +91,5 @@ class BuildNative(build_ext):
 setup(
     cffi_modules=[builder for builder in CFFI_BUILDERS if Path(builder.partition(":")[0]).exists()],
     cmdclass={"build_ext": BuildNative},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},  # cffi's modules keep to the limited API
 )
