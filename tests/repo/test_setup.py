@@ -16,14 +16,15 @@ import pytest
 from tests.needs import needs
 from tests.repo import tree
 
-ALWAYS = ("bash", "cat", "dirname", "flock", "head", "mkdir", "rm", "sed", "sleep", "tail", "tr")
+ALWAYS = ("bash", "cat", "chmod", "dirname", "flock", "head", "mkdir", "rm", "sed", "sleep", "tail", "tr")
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     (tmp_path / "scripts").mkdir()
     (tmp_path / "bin").mkdir()
-    shutil.copy2(tree.ROOT / "scripts/setup", tmp_path / "scripts/setup")
+    script = (tree.ROOT / "scripts/setup").read_text()
+    (tmp_path / "scripts/setup").write_text(script.replace("/usr/sbin/policy-rc.d", str(tmp_path / "policy")))
     for program in ALWAYS:
         found = shutil.which(program)
         assert found is not None, program
@@ -84,3 +85,24 @@ def test_a_python_that_is_too_old_is_told_with_its_version(checkout: Path) -> No
         1,
         "setup: Python is too old: 3.11 or newer is needed, found Python 3.9.2\n",
     )
+
+
+@needs("root")
+@pytest.mark.parametrize("status", [0, 100])
+def test_no_service_starts_while_apt_installs_and_the_policy_goes(checkout: Path, status: int) -> None:
+    program(checkout, "dpkg-query", "true")
+    program(checkout, "apt-cache", "true")
+    program(checkout, "apt-get", f"[[ $* != *install* ]] || {{ ./policy; echo $? >answer; exit {status}; }}")
+    setup(checkout, PYTHON="false")
+    assert (checkout / "answer").read_text() == "101\n"
+    assert not (checkout / "policy").exists()
+
+
+@needs("root")
+def test_a_policy_that_stands_there_already_stays(checkout: Path) -> None:
+    program(checkout, "dpkg-query", "true")
+    program(checkout, "apt-cache", "true")
+    program(checkout, "apt-get", "exit 0")
+    program(checkout, "../policy", "exit 0")
+    setup(checkout, PYTHON="false")
+    assert (checkout / "policy").read_text() == "#!/bin/bash\nexit 0\n"
