@@ -59,7 +59,8 @@ class ServiceChanged:
     after: VirtualService
 
     def __str__(self) -> str:
-        return f"~ service {self.after.key} {_changed(_service_facts(self.before), _service_facts(self.after))}"
+        changed = _changed(_service_facts(self.before), _service_facts(self.after))
+        return f"~ service {self.after.key} {changed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ Change = (
 
 
 def diff(before: Configuration, after: Configuration) -> tuple[Change, ...]:
-    """Return what turns `before` into `after`: settings first, then removals, then the services in their order."""
+    """Return what turns `before` into `after`: settings, then removals, then the services in their order."""
     return (
         *_settings_changes("director", before.settings, after.settings),
         *_settings_changes("timeouts", before.timeouts, after.timeouts),

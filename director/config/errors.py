@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is wrong with a configuration, in words the operator can act on.
 
-A `Fault` is one mistake; `ConfigError` carries every mistake that was found. Nothing here knows TOML, JSON or pydantic.
+A `Fault` is one mistake; `ConfigError` carries every mistake found. Nothing here knows TOML or pydantic.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Conflict(Enum):
 
 
 class ConfigError(Exception):
-    """The user's configuration or edit is refused as a whole; `faults` says everything that is wrong with it."""
+    """The user's configuration or edit is refused as a whole; `faults` says all that is wrong with it."""
 
     def __init__(self, faults: Iterable[Fault], file: str = "", conflict: Conflict = Conflict.NONE) -> None:
         self.faults = tuple(faults)

@@ -15,7 +15,7 @@ from director.model.service import ServiceKey
 class DirectorPort(Protocol):
     """A running director, as the control API sees it.
 
-    The server serialises every call of `apply`, from the reading of the configuration to the return of `apply`.
+    The server lets one edit at a time read the configuration and `apply` the edited one.
     """
 
     async def configuration(self) -> Configuration:
@@ -23,7 +23,7 @@ class DirectorPort(Protocol):
         ...
 
     async def apply(self, configuration: Configuration) -> tuple[Change, ...]:
-        """Put this whole configuration in force, or raise ConfigError and change nothing; return what changed."""
+        """Put this whole configuration in force and return what changed, or raise ConfigError."""
         ...
 
     async def connections(self, query: ConnectionQuery) -> ConnectionPage:

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Addresses, endpoints and service keys, from the words that operators write.
+
+Every function returns a noun or raises ConfigError with one fault; its key is left to the caller.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import TypeVar
+
+from netaddr import INET_PTON, AddrFormatError, IPAddress, IPNetwork
+
+from director.config.errors import ConfigError, Fault, show
+from director.config.limits import MAX_PORT
+from director.model.connection import Endpoint
+from director.model.service import Protocol, ServiceKey
+
+AN_ENDPOINT = "an address and port such as 192.0.2.1:80"
+A_PORT = f"a port from 1 to {MAX_PORT}"
+A_SERVICE = "a service such as tcp:192.0.2.1:80"
+A_NETWORK = "an address or network such as 198.51.100.0/24"
+
+_ENDPOINT = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<four>[^:\[\]]*)):(?P<port>[^:]*)")
+_PORT = re.compile(r"[0-9]{1,9}")
+_BROADCAST = IPAddress("255.255.255.255")
+_THIS_NETWORK = IPNetwork("0.0.0.0/8")
+_UNSPECIFIED = IPAddress("::")
+_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
+
+EnumType = TypeVar("EnumType", bound=Enum)
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """Read `192.0.2.1:80` or `[2001:db8::1]:80`."""
+    match = _ENDPOINT.fullmatch(text)
+    if match is None:
+        if address_or_none(text.strip("[]")) is not None:
+            raise refusal(text, AN_ENDPOINT, "has no port")
+        raise refusal(text, AN_ENDPOINT)
+    address = address_or_none(match["six"] or match["four"] or "")
+    if address is None or (address.version == 6) != (match["six"] is not None):
+        raise refusal(text, AN_ENDPOINT)
+    return Endpoint(address, _port(text, match["port"]))
+
+
+def parse_unicast(text: str) -> Endpoint:
+    """Read an endpoint that a service or a destination can have."""
+    found = parse_endpoint(text)
+    kind = _kind(found.address)
+    if kind:
+        raise refusal(text, "a unicast address", f"is {kind}")
+    return found
+
+
+def parse_destination(text: str, service: ServiceKey) -> Endpoint:
+    """Read a destination whose port may be left out: it is the service's then."""
+    address = address_or_none(text.strip("[]"))
+    return parse_unicast(text if address is None else str(Endpoint(address, service.port)))
+
+
+def parse_service_key(text: str) -> ServiceKey:
+    """Read `tcp:192.0.2.1:80`."""
+    protocol, colon, rest = text.partition(":")
+    if not colon or protocol not in {each.value for each in Protocol}:
+        raise refusal(text, A_SERVICE)
+    found = parse_endpoint(rest)
+    return ServiceKey(Protocol(protocol), found.address, found.port)
+
+
+def parse_network(text: str) -> IPNetwork:
+    """Read an address or a network in CIDR notation."""
+    address, slash, length = text.partition("/")
+    found = address_or_none(address)
+    if found is None or (slash and not re.fullmatch(r"[0-9]{1,3}", length)):
+        raise refusal(text, A_NETWORK)
+    try:
+        return IPNetwork(text)
+    except (AddrFormatError, ValueError):
+        raise refusal(text, A_NETWORK) from None
+
+
+def address_or_none(text: str) -> IPAddress | None:
+    """Read an address in its strict form: four decimal numbers, or IPv6."""
+    if not _ADDRESS.fullmatch(text):
+        return None
+    try:
+        return IPAddress(text, flags=INET_PTON)
+    except (AddrFormatError, ValueError):
+        return None
+
+
+def refusal(found: object, expected: str, what: str = "") -> ConfigError:
+    """Return an error of one fault: what was found, what is wrong with it, what was expected."""
+    message = f"{show(found)} {what}; expected {expected}" if what else f"{show(found)} is not {expected}"
+    return ConfigError([Fault("", show(found), expected, message)])
+
+
+def _port(text: str, written: str) -> int:
+    if not written:
+        raise refusal(text, AN_ENDPOINT, "has no port")
+    if not _PORT.fullmatch(written):
+        raise refusal(text, AN_ENDPOINT)
+    port = int(written)
+    if not 1 <= port <= MAX_PORT:
+        raise refusal(text, A_PORT, f"has port {port}")
+    return port
+
+
+def _kind(address: IPAddress) -> str:
+    """Name what keeps an address from being anyone's, or return nothing."""
+    if address.is_multicast():
+        return "a multicast address"
+    if address.is_loopback():
+        return "a loopback address"
+    if address == _BROADCAST:
+        return "the broadcast address"
+    if address in _THIS_NETWORK or address == _UNSPECIFIED:
+        return "an unspecified address"
+    return ""

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From text to `Configuration`, or to one ConfigError that names every fault in it.
+
+Tables are read one at a time, so that a fault in one hides no fault in another. Any input ends in one of
+the two; reading from the disk is `file.py`'s business.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from director.config import rules
+from director.config.document import (
+    ConfigurationDocument,
+    DestinationDocument,
+    DirectorTable,
+    Document,
+    ServiceHead,
+    SysctlTable,
+    TimeoutsTable,
+    expectation,
+    noun_of,
+)
+from director.config.errors import ConfigError, Fault, KeyPath, key_path, show
+from director.config.limits import MAX_TEXT
+from director.model.configuration import Configuration, Settings, Timeouts, Tunables
+from director.model.service import Destination, ServiceKey, VirtualService
+
+_POSITION = re.compile(
+    r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL
+)
+
+Model = TypeVar("Model", bound=Document)
+
+
+def load(data: str | bytes, file: str = "") -> Configuration:
+    """Read a whole configuration from TOML."""
+    return configuration_from(toml_values(data, file), file)
+
+
+def toml_values(data: str | bytes, file: str = "") -> dict[str, Any]:
+    """Read TOML into plain values; a syntax error says line and column."""
+    text = text_from(data, file)
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise _whole("is nested too deeply", "flat tables", file) from None
+    except ValueError as error:
+        raise ConfigError([_syntax_fault(str(error), text)], file) from None
+
+
+def json_values(data: str | bytes, file: str = "") -> object:
+    """Read JSON into plain values; a syntax error says line and column."""
+    text = text_from(data, file)
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ConfigError([Fault(where, error.msg, "JSON", f"{error.msg}; expected JSON")], file) from None
+    except RecursionError:
+        raise _whole("is nested too deeply", "flat objects", file) from None
+    except ValueError as error:
+        raise _whole(f"is not JSON: {error}", "JSON", file) from None
+
+
+def text_from(data: str | bytes, file: str = "") -> str:
+    """Decode UTF-8, within the size that is accepted at all."""
+    if len(data) > MAX_TEXT:
+        raise _whole(f"has {len(data)} bytes", f"at most {MAX_TEXT}", file)
+    try:
+        return data if isinstance(data, str) else data.decode()
+    except UnicodeDecodeError as error:
+        byte = f"byte {data[error.start]:#04x} at offset {error.start}"
+        raise _whole(f"is not UTF-8: {byte}", "text in UTF-8", file) from None
+
+
+def configuration_from(raw: object, file: str = "") -> Configuration:
+    """Read a whole configuration from plain values, as TOML and JSON give them."""
+    faults: list[Fault] = []
+    top = _table(raw, (), faults)
+    known = set(ConfigurationDocument.model_fields)
+    faults.extend(_unknown((), key, known) for key in top if key not in known)
+    director = _read(DirectorTable, top.get("director", {}), ("director",), faults)
+    timeouts = _read(TimeoutsTable, top.get("timeouts", {}), ("timeouts",), faults)
+    sysctl = _read(SysctlTable, top.get("sysctl", {}), ("sysctl",), faults)
+    services = _services(top.get("service", []), faults)
+    if faults or director is None or timeouts is None or sysctl is None:
+        raise ConfigError(faults, file)
+    return Configuration(
+        services, noun_of(Timeouts, timeouts), noun_of(Tunables, sysctl), noun_of(Settings, director)
+    )
+
+
+def service_from(raw: object) -> VirtualService:
+    """Read one service, its destinations included."""
+    faults: list[Fault] = []
+    service = _service(raw, (), faults)
+    if faults or service is None:
+        raise ConfigError(faults)
+    return service
+
+
+def destination_from(raw: object) -> Destination:
+    """Read one destination, whatever service it will belong to."""
+    return document_from(DestinationDocument, raw).to_noun()
+
+
+def document_from(model: type[Model], raw: object) -> Model:
+    """Read one flat table or object by its model."""
+    faults: list[Fault] = []
+    read = _read(model, raw, (), faults)
+    if read is None:
+        raise ConfigError(faults)
+    return read
+
+
+def _services(raw: object, faults: list[Fault]) -> tuple[VirtualService, ...]:
+    services: list[VirtualService] = []
+    first: dict[ServiceKey, str] = {}
+    for index, each in enumerate(_list(raw, ("service",), faults)):
+        path: KeyPath = ("service", index)
+        service = _service(each, path, faults)
+        if service is None:
+            continue
+        where = key_path(path)
+        if first.setdefault(service.key, where) != where:
+            faults.append(_twice(where, str(service.key), first[service.key]))
+        services.append(service)
+    faults.extend(rules.size_faults(services))
+    return tuple(services)
+
+
+def _service(raw: object, path: KeyPath, faults: list[Fault]) -> VirtualService | None:
+    """Read a service; None if its own fields are at fault, though its destinations are read all the same."""
+    table = _table(raw, path, faults)
+    own = {key: value for key, value in table.items() if key != "destination"}
+    head = _read(ServiceHead, own, path, faults, also="destination") if isinstance(raw, Mapping) else None
+    below = _list(table.get("destination", []), (*path, "destination"), faults)
+    read = [
+        _read(DestinationDocument, each, (*path, "destination", i), faults) for i, each in enumerate(below)
+    ]
+    found = [(index, each.to_noun()) for index, each in enumerate(read) if each is not None]
+    if head is None:
+        return None
+    service = head.to_noun(tuple(each for _, each in found))
+    faults.extend(fault.below(path) for fault in rules.service_faults(service))
+    for index, destination in found:
+        place = (*path, "destination", index)
+        faults.extend(fault.below(place) for fault in rules.destination_faults(service.key, destination))
+    faults.extend(_destinations_twice(path, found))
+    return service
+
+
+def _destinations_twice(path: KeyPath, found: Iterable[tuple[int, Destination]]) -> Iterator[Fault]:
+    first: dict[str, str] = {}
+    for index, destination in found:
+        where = key_path((*path, "destination", index))
+        if first.setdefault(destination.endpoint, where) != where:
+            yield _twice(where, destination.endpoint, first[destination.endpoint])
+
+
+def _read(
+    model: type[Model], raw: object, path: KeyPath, faults: list[Fault], also: str = ""
+) -> Model | None:
+    """Validate one flat table; on failure add its faults. `also` is a key the model leaves to others."""
+    if not isinstance(raw, Mapping):
+        _table(raw, path, faults)
+        return None
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        faults.extend(_fault(model, path, each, also) for each in details)
+        return None
+
+
+def _fault(model: type[Document], path: KeyPath, error: ErrorDetails, also: str) -> Fault:
+    """Say in our own words what pydantic found; `error["loc"]` is (field) or (field, index)."""
+    place = (*path, *error["loc"])
+    if error["type"] == "extra_forbidden":
+        return _unknown(path, str(error["loc"][-1]), {*model.model_fields, *([also] if also else [])})
+    found, context = show(error["input"]), error.get("ctx", {})
+    field = model.model_fields[str(error["loc"][0])]
+    expected = context.get("expected") or expectation(field)
+    wording = {
+        "missing": f"missing; expected {expected}",
+        "fault": str(context.get("message")),
+        "greater_than_equal": f"{found} is below {context.get('ge')}",
+        "less_than_equal": f"{found} is above {context.get('le')}",
+    }
+    message = wording.get(error["type"], f"{found} is not {expected}")
+    return Fault(key_path(place), "nothing" if error["type"] == "missing" else found, expected, message)
+
+
+def _table(raw: object, path: KeyPath, faults: list[Fault]) -> Mapping[str, object]:
+    if isinstance(raw, Mapping):
+        return raw
+    faults.append(Fault(key_path(path), show(raw), "a table", f"{show(raw)} is not a table"))
+    return {}
+
+
+def _list(raw: object, path: KeyPath, faults: list[Fault]) -> list[object]:
+    if isinstance(raw, list):
+        return raw
+    faults.append(
+        Fault(key_path(path), show(raw), "a list of tables", f"{show(raw)} is not a list of tables")
+    )
+    return []
+
+
+def _unknown(path: KeyPath, key: str, known: set[str]) -> Fault:
+    near = difflib.get_close_matches(key[:64], sorted(known), n=1)
+    expected = f"one of {', '.join(sorted(known))}"
+    hint = f"did you mean {near[0]}?" if near else f"expected {expected}"
+    return Fault(key_path((*path, key)), show(key), expected, f"unknown key; {hint}")
+
+
+def _twice(where: str, name: str, first: str) -> Fault:
+    return Fault(where, name, "each only once", f"{name} is already {first}")
+
+
+def _syntax_fault(error: str, text: str) -> Fault:
+    match = _POSITION.fullmatch(error)
+    if match is None:
+        return Fault("", error, "TOML", f"is not TOML: {error}")
+    line, column = match["line"], match["column"]
+    if line is None:
+        line, column = str(text.count("\n") + 1), str(len(text) - text.rfind("\n"))
+    what = match["what"][:1].lower() + match["what"][1:]
+    return Fault(f"line {line}, column {column}", what, "TOML", f"{what}; expected TOML")
+
+
+def _whole(found: str, expected: str, file: str) -> ConfigError:
+    return ConfigError([Fault("", found, expected, f"{found}; expected {expected}")], file)
+
+
+def _no_constant(word: str) -> object:
+    raise ValueError(f"{word} is not a number")

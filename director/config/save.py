@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From `Configuration` to TOML text, keeping the comments, order and spacing of an older text where possible.
+
+`load(save(c)) == c` always: where an old text cannot be edited in place to mean `c`, it is written anew.
+Defaults are left out of [director], [timeouts] and [sysctl], unless the old text has them. The old text is
+cut into blocks, one a table: header, lines, and the comment right above the header, which moves and goes with it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from director.config.address import parse_endpoint
+from director.config.document import ConfigurationDocument
+from director.config.errors import ConfigError
+from director.config.load import load, toml_values
+from director.model.configuration import Configuration
+
+_FLAT = ("director", "timeouts", "sysctl")
+_IDENTITY = {"protocol", "address"}
+_DEFAULTS = {"scheduler": "wlc", "flags": [], "weight": 1}
+_NEVER_WRITTEN: dict[str, object] = {"flags": []}
+_HEADER = re.compile(r"[ \t]*\[\[?[ \t]*(?P<name>[A-Za-z]+(?:\.[A-Za-z]+)?)[ \t]*\]\]?[ \t]*(?:#.*)?")
+
+Plain = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One table's text: the gap and comment above its header, the header, the lines. The first is headless."""
+
+    lead: str = ""
+    header: str = ""
+    body: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.lead + self.header + self.body
+
+    @property
+    def identity(self) -> str:
+        """Return what tells this service or destination from its like, in its one spelling."""
+        return _identity(tomllib.loads(self.body))
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceBlocks:
+    """A service's block, and the blocks of its destinations."""
+
+    head: Block
+    destinations: list[Block] = field(default_factory=list)
+
+
+def save(configuration: Configuration, over: str = "", file: str = "") -> str:
+    """Write a configuration as TOML, over an older text if there is one; that must be TOML at least."""
+    toml_values(over, file)
+    if over.strip():
+        if _means(over, configuration):
+            return over
+        edited = _edited(over, plain(configuration))
+        if edited is not None and _means(edited, configuration):
+            return edited
+    return _joined(_merged([Block()], plain(configuration)))
+
+
+def plain(configuration: Configuration) -> Plain:
+    """Return the configuration as the plain values that TOML and JSON write."""
+    return ConfigurationDocument.of(configuration).model_dump(mode="json")
+
+
+def _means(text: str, configuration: Configuration) -> bool:
+    try:
+        return load(text) == configuration
+    except ConfigError:
+        return False
+
+
+def _edited(over: str, wanted: Plain) -> str | None:
+    """Edit the old text; None where its blocks do not stand for themselves, as with inline tables."""
+    try:
+        return _joined(_merged(list(_blocks(over)), wanted))
+    except (TOMLKitError, tomllib.TOMLDecodeError):
+        return None
+
+
+def _blocks(text: str) -> Iterator[Block]:
+    lead, header, name = "", "", ""
+    body: list[str] = []
+    for line in text.splitlines(keepends=True):
+        match = _HEADER.fullmatch(line.rstrip("\r\n"))
+        if match is None:
+            body.append(line)
+            continue
+        above = len(body)
+        while above and body[above - 1].lstrip().startswith("#"):
+            above -= 1
+        while above and not body[above - 1].strip():
+            above -= 1
+        yield Block(lead, header, "".join(body[:above]), name)
+        lead, header, name, body = "".join(body[above:]), line, match["name"], []
+    yield Block(lead, header, "".join(body), name)
+
+
+def _merged(old: list[Block], wanted: Plain) -> Iterator[Block]:
+    """Give the blocks of the new text: the flat tables in their old order, new ones, then the services."""
+    flat = {block.name: block for block in old if block.name not in {"service", "service.destination"}}
+    default = plain(Configuration())
+    for name, block in flat.items():
+        yield _with_values(block, wanted[name], default[name]) if name in _FLAT else block
+    for name in _FLAT:
+        if name not in flat and wanted[name] != default[name]:
+            yield _with_values(Block("\n", f"[{name}]\n", name=name), wanted[name], default[name])
+    new = ServiceBlocks(Block("\n", "[[service]]\n", name="service"))
+    services = {each.head.identity: each for each in _services(old)}
+    for service in wanted["service"]:
+        have = services.get(_identity(service), new)
+        own = {key: value for key, value in service.items() if key != "destination"}
+        yield _with_values(have.head, own, _DEFAULTS if have.head.body else _NEVER_WRITTEN)
+        yield from _destinations(have.destinations, service["destination"])
+
+
+def _services(old: Iterable[Block]) -> Iterator[ServiceBlocks]:
+    current: ServiceBlocks | None = None
+    for block in old:
+        if block.name == "service":
+            if current:
+                yield current
+            current = ServiceBlocks(block)
+        elif block.name == "service.destination" and current:
+            current.destinations.append(block)
+    if current:
+        yield current
+
+
+def _destinations(old: Iterable[Block], wanted: Iterable[Plain]) -> Iterator[Block]:
+    blocks = {block.identity: block for block in old}
+    new = Block("\n", "[[service.destination]]\n", name="service.destination")
+    for each in wanted:
+        block = blocks.get(_identity(each), new)
+        yield _with_values(block, each, _DEFAULTS if block.body else _NEVER_WRITTEN)
+
+
+def _with_values(block: Block, wanted: Plain, default: Mapping[str, object]) -> Block:
+    """Set what differs; identities say the same already, however they are spelt. New keys follow the last."""
+    core, tail = _without_tail(block.body)
+    document = tomlkit.parse(core)
+    for key, value in wanted.items():
+        if key in document:
+            differs = key not in _IDENTITY and _ordered(document[key]) != _ordered(value)
+        else:
+            differs = key not in default or value != default[key]
+        if differs:
+            document[key] = value
+    header = block.header if not block.header or block.header.endswith("\n") else f"{block.header}\n"
+    return Block(block.lead, header, tomlkit.dumps(document) + tail, block.name)
+
+
+def _without_tail(body: str) -> tuple[str, str]:
+    """Split off the blank and comment lines at the end, so that what is added comes before them."""
+    lines = body.splitlines(keepends=True)
+    end = len(lines)
+    while end and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#")):
+        end -= 1
+    return _ended("".join(lines[:end])), _ended("".join(lines[end:]))
+
+
+def _ended(text: str) -> str:
+    return text if not text or text.endswith("\n") else f"{text}\n"
+
+
+def _joined(blocks: Iterable[Block]) -> str:
+    """Put the blocks together, without the gap above the first."""
+    return _ended("".join(map(str, blocks)).lstrip("\n"))
+
+
+def _ordered(value: object) -> object:
+    return sorted(map(str, value)) if isinstance(value, list) else value
+
+
+def _identity(table: Mapping[str, object]) -> str:
+    protocol, address = str(table.get("protocol", "")), str(table.get("address", ""))
+    try:
+        return f"{protocol} {parse_endpoint(address)}"
+    except ConfigError:
+        return f"{protocol} {address}"
