@@ -5,17 +5,19 @@ Decides only what is safe: whether a lab may be built where something was found.
 kernel.py's, files rundir.py's, programs node.py's.
 """
 
+import shlex
 import subprocess
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
 from lab import processes, rundir
-from lab.document import read_topology
+from lab.document import TOPOLOGIES, read_topology
 from lab.errors import LabError, TopologyError
 from lab.kernel import Kernel, existing_namespaces, remove_namespace
 from lab.node import Process, RunningNode
-from lab.paths import LabPaths
+from lab.paths import BASE, LabPaths
 from lab.plan import FurnishNode, StartService, Step, make_plan, namespaces
 from lab.rooms import RESOLVER, furnish_command
 from lab.rundir import LabState
@@ -54,11 +56,19 @@ def build(
 def refuse_if_present(paths: LabPaths, names: Sequence[str], source: Path) -> None:
     """Refuse to build over anything that is there of a lab of this name."""
     traces = rundir.find_traces(paths, names)
-    command = f"python -m lab down {source if source.suffix else source.stem} --name {paths.name}"
+    command = down_command(source, paths)
     if traces.state is LabState.UP:
         raise LabError(f"lab {paths.name} is up already; take it down with: {command}")
     if traces.state is LabState.HALF:
         raise LabError(f"lab {paths.name} is half-cleaned: found {traces}; clean it with: {command}")
+
+
+def down_command(source: Path, paths: LabPaths) -> str:
+    """Say the shortest command that takes a lab down."""
+    words = ["scripts/lab", "down", source.stem if source.parent == TOPOLOGIES else str(source)]
+    words += ["--name", paths.name] if paths.name != source.stem else []
+    words += ["--directory", str(paths.base)] if paths.base != BASE else []
+    return shlex.join(words)
 
 
 def _carry_out(
@@ -105,7 +115,7 @@ def recorded_topology(paths: LabPaths) -> Topology:
     if not paths.complete.exists():
         state = "half-cleaned" if paths.root.exists() else "not up"
         raise LabError(f"lab {paths.name} is {state}: nothing complete in {paths.root}")
-    return read_topology(paths.topology)
+    return replace(read_topology(paths.topology), name=rundir.recorded_topology_name(paths))
 
 
 def known_namespaces(source: Callable[[], Path], lab: str) -> tuple[str, ...]:

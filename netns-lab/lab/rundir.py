@@ -19,6 +19,7 @@ from lab.errors import LabError
 from lab.kernel import existing_namespaces
 from lab.paths import LabPaths
 from lab.plan import Step
+from lab.processes import records
 from lab.topology import Topology
 
 
@@ -38,10 +39,12 @@ class Traces:
     namespaces: tuple[str, ...]
     wanted: int
     has_directory: bool
+    processes: int
 
     def __str__(self) -> str:
         directory = "its directory" if self.has_directory else "no directory"
-        return f"{directory} and {len(self.namespaces)} of its {self.wanted} namespaces"
+        namespaces = f"{len(self.namespaces)} of its {self.wanted} namespaces"
+        return f"{directory}, {namespaces}, living processes: {self.processes}"
 
 
 def find_traces(paths: LabPaths, wanted: Sequence[str]) -> Traces:
@@ -54,7 +57,8 @@ def find_traces(paths: LabPaths, wanted: Sequence[str]) -> Traces:
         state = LabState.UP
     else:
         state = LabState.HALF
-    return Traces(state, found, len(wanted), directory)
+    alive = sum(entry.is_alive for entry in records(paths))
+    return Traces(state, found, len(wanted), directory, alive)
 
 
 def claim(paths: LabPaths) -> None:
@@ -90,7 +94,11 @@ def record_plan(
 
 
 def recorded_topology_name(paths: LabPaths) -> str:
-    return str(json.loads(paths.plan.read_text())["topology"])
+    """Read what a lab was built from, or say that it died before it could write it down."""
+    try:
+        return str(json.loads(paths.plan.read_text())["topology"])
+    except (OSError, ValueError, KeyError):
+        return "unknown"
 
 
 def recorded_namespaces(paths: LabPaths) -> tuple[str, ...]:
