@@ -106,3 +106,17 @@ def test_a_policy_that_stands_there_already_stays(checkout: Path) -> None:
     program(checkout, "../policy", "exit 0")
     setup(checkout, PYTHON="false")
     assert (checkout / "policy").read_text() == "#!/bin/bash\nexit 0\n"
+
+
+@needs("root")
+def test_a_service_that_came_with_a_package_is_kept_from_starting_at_boot(checkout: Path) -> None:
+    program(
+        checkout,
+        "dpkg-query",
+        "\n".join(f"echo installed:{package}" for package in packages()[:-1] if package != "nginx"),
+    )
+    program(checkout, "apt-cache", "true")
+    program(checkout, "apt-get", "exit 0")
+    program(checkout, "systemctl", 'echo "$*" >asked')
+    setup(checkout, PYTHON="false")
+    assert (checkout / "asked").read_text() == "disable --quiet nginx\n"
