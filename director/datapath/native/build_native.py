@@ -19,7 +19,8 @@ for declaration in DECLARATIONS:
     ffibuilder.cdef(declaration.read_text())
 ffibuilder.set_source(
     "director.datapath._native",
-    '#include "native.h"\n#include <bpf/bpf.h>\n#include <bpf/libbpf.h>\n#include <linux/if_link.h>\n',
+    '#include "native.h"\n#include "guard.h"\n'
+    "#include <bpf/bpf.h>\n#include <bpf/libbpf.h>\n#include <linux/if_link.h>\n",
     sources=SOURCES,
     depends=[str(path) for path in HEADERS + DECLARATIONS],
     include_dirs=[str(HERE)],

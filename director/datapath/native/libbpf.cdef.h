@@ -13,3 +13,4 @@ int bpf_map__fd(const struct bpf_map *map);
 int bpf_map_update_elem(int fd, const void *key, const void *value, uint64_t flags);
 int bpf_map_delete_elem(int fd, const void *key);
 int bpf_map_lookup_elem(int fd, const void *key, void *value);
+void *libbpf_set_print(void *print); /* NULL: say nothing on stderr */

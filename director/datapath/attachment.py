@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Put the guard's classifier on interfaces and take it off again, amid the filters of others.
+
+The filter is known by its name and the clsact qdisc by the caller's journal, which is told before each
+change, so that what a killed director left can be found. An interface is held by a socket name that the
+kernel keeps per network namespace and frees with the process: two directors never share one. What is attached
+is not decided here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pyroute2 import AsyncIPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from director.datapath.errors import DatapathError
+
+FILTER_NAME = "director-guard"
+INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3
+ALL_PROTOCOLS = 3  # ETH_P_ALL: by protocol IP the kernel would not show us frames with a priority tag
+HANDLE = 1
+CREDENTIALS = struct.Struct("iII")
+GONE = {errno.ENOENT, errno.ENODEV, errno.EINVAL}  # no filter, no interface, no qdisc
+
+Journal = Callable[[frozenset[int]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A classifier on an interface's ingress, as far as we have to know it."""
+
+    preference: int
+    protocol: int
+    handle: int
+    kind: str
+    name: str | None
+
+
+class Attachments:
+    """The interfaces with our filter; `journal` is told which clsact qdiscs are ours, before we make them."""
+
+    def __init__(self, kernel: AsyncIPRoute, descriptor: int, journal: Journal) -> None:
+        self._kernel = kernel
+        self._descriptor = descriptor
+        self._journal = journal
+        self._holds: dict[int, socket.socket] = {}
+        self._made: frozenset[int] = frozenset()
+
+    async def attach(self, interface: int) -> None:
+        """Put the filter on this interface; `DatapathError` where another director has it."""
+        if interface in self._holds:
+            return
+        hold = hold_interface(interface)
+        try:
+            await remove_filters(self._kernel, interface)
+            await self._make_qdisc(interface)
+            await self._add_filter(interface)
+        except NetlinkError as error:
+            hold.close()
+            await self._remove_qdisc(interface)
+            raise DatapathError(error.code, f"no guard on interface {interface}: {error.args[-1]}") from error
+        self._holds[interface] = hold
+
+    async def detach(self, interface: int) -> None:
+        """Take our filter off, and the qdisc if we made it and nobody else uses it."""
+        if interface not in self._holds:
+            return
+        await remove_filters(self._kernel, interface)
+        await self._remove_qdisc(interface)
+        self._holds.pop(interface).close()
+
+    async def detach_all(self) -> None:
+        for interface in tuple(self._holds):
+            await self.detach(interface)
+
+    async def _make_qdisc(self, interface: int) -> None:
+        if await has_clsact(self._kernel, interface):
+            return
+        self._note(self._made | {interface})
+        await self._kernel.tc("add", "clsact", interface)
+
+    async def _remove_qdisc(self, interface: int) -> None:
+        if interface in self._made:
+            await remove_idle_clsact(self._kernel, interface)
+            self._note(self._made - {interface})
+
+    def _note(self, made: frozenset[int]) -> None:
+        self._journal(made)
+        self._made = made
+
+    async def _add_filter(self, interface: int) -> None:
+        """Take the first free preference: who stands before us may let packets by that are the director's."""
+        taken = {one.preference for one in await ingress_filters(self._kernel, interface)}
+        preference = next(number for number in range(1, 0xFFFF) if number not in taken)
+        await self._kernel.tc(
+            "add-filter",
+            "bpf",
+            interface,
+            HANDLE,
+            fd=self._descriptor,
+            name=FILTER_NAME,
+            parent=INGRESS,
+            classid=1,
+            direct_action=True,
+            prio=preference,
+            protocol=ALL_PROTOCOLS,
+        )
+
+
+def hold_interface(interface: int) -> socket.socket:
+    """Hold this interface against other directors in this network namespace, until the socket is closed."""
+    name = f"\0director/guard/{interface}"
+    hold = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        hold.bind(name)
+    except OSError as error:
+        hold.close()
+        raise DatapathError(errno.EBUSY, _holder(interface, name)) from error
+    hold.listen()
+    return hold
+
+
+def _holder(interface: int, name: str) -> str:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer, contextlib.suppress(OSError):
+        peer.connect(name)
+        raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+        pid = CREDENTIALS.unpack(raw)[0]
+        return f"interface {interface} already has a director: process {pid}"
+    return f"interface {interface} already has a director"
+
+
+async def ingress_filters(kernel: AsyncIPRoute, interface: int, parent: int = INGRESS) -> tuple[Filter, ...]:
+    """List the filters at one hook of an interface; none where it has no clsact."""
+    try:
+        messages = [message async for message in await kernel.get_filters(index=interface, parent=parent)]
+    except NetlinkError as error:
+        if error.code not in GONE:
+            raise
+        return ()
+    return tuple(_filter(message) for message in messages)
+
+
+def _filter(message: Any) -> Filter:
+    options = message.get_attr("TCA_OPTIONS")
+    return Filter(
+        preference=message["info"] >> 16,
+        protocol=socket.ntohs(message["info"] & 0xFFFF),
+        handle=message["handle"],
+        kind=message.get_attr("TCA_KIND"),
+        name=options.get_attr("TCA_BPF_NAME") if hasattr(options, "get_attr") else None,
+    )
+
+
+async def remove_filters(kernel: AsyncIPRoute, interface: int) -> int:
+    """Remove every filter of our name and say how many there were."""
+    ours = [one for one in await ingress_filters(kernel, interface) if one.name == FILTER_NAME]
+    for one in ours:
+        with suppress_gone():
+            await kernel.tc(
+                "del-filter",
+                "bpf",
+                interface,
+                one.handle,
+                parent=INGRESS,
+                prio=one.preference,
+                protocol=one.protocol,
+            )
+    return len(ours)
+
+
+async def has_clsact(kernel: AsyncIPRoute, interface: int) -> bool:
+    found = [one async for one in await kernel.tc("dump", index=interface) if one["index"] == interface]
+    return any(one.get_attr("TCA_KIND") == "clsact" for one in found)
+
+
+async def remove_idle_clsact(kernel: AsyncIPRoute, interface: int) -> bool:
+    """Remove the clsact qdisc unless somebody has put filters on it since."""
+    for parent in (INGRESS, EGRESS):
+        if any(one.handle for one in await ingress_filters(kernel, interface, parent)):
+            return False
+    with suppress_gone():
+        await kernel.tc("del", "clsact", interface)
+        return True
+    return False
+
+
+class suppress_gone(contextlib.AbstractContextManager[None]):  # noqa: N801
+    """Suppress a netlink error that says that what we remove is not there any more."""
+
+    def __exit__(self, kind: object, error: object, trace: object) -> bool:
+        return isinstance(error, NetlinkError) and error.code in GONE
