@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hold the VIPs on this host while the director runs, each as a /32 (or /128).
+
+An address that somebody else put on the host is theirs: it is never added again and never taken away. What is
+ours is told to the journal before it is added, so that a killed director's addresses can be found.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from netaddr import IPAddress
+from pyroute2 import AsyncIPRoute
+from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
+
+from director.host.messages import InterfaceAddress, address_of
+from director.host.routes import NO_ROUTE
+
+GONE = {errno.EADDRNOTAVAIL, errno.ENODEV}
+IFA_F_NODAD = 0x02
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAddress:
+    """A VIP that we put on an interface."""
+
+    interface: int
+    address: IPAddress
+
+
+Journal = Callable[[frozenset[HeldAddress]], None]
+
+
+class Addresses:
+    """The VIPs that are ours. `interfaces` says which the director forwards on; the first is the fallback."""
+
+    def __init__(
+        self, kernel: AsyncIPRoute, interfaces: Callable[[], tuple[int, ...]], journal: Journal
+    ) -> None:
+        self._kernel = kernel
+        self._interfaces = interfaces
+        self._journal = journal
+        self._held: frozenset[HeldAddress] = frozenset()
+
+    @property
+    def held(self) -> frozenset[HeldAddress]:
+        return self._held
+
+    async def hold(self, wanted: frozenset[IPAddress]) -> tuple[HeldAddress, ...]:
+        """Hold exactly these VIPs and return the ones newly bound; what was there before is left as it is."""
+        for held in self._held:
+            if held.address not in wanted:
+                await self.release(held)
+        present = await present_addresses(self._kernel)
+        missing = sorted(wanted - {one.address for one in present})
+        bound = [await self._bind(address, present) for address in missing]
+        return tuple(one for one in bound if one is not None)
+
+    async def release(self, held: HeldAddress) -> None:
+        """Take this VIP of ours off; that it is gone already is no error."""
+        await remove_address(self._kernel, held)
+        self._note(self._held - {held})
+
+    async def forget(self, interface: int) -> None:
+        """Drop what was held on an interface that is gone."""
+        self._note(frozenset(one for one in self._held if one.interface != interface))
+
+    async def _bind(self, address: IPAddress, present: Iterable[InterfaceAddress]) -> HeldAddress | None:
+        interface = await self._place(address, present)
+        if interface is None:
+            return None
+        held = HeldAddress(interface, address)
+        before = self._held
+        self._note(before | {held})
+        try:
+            await add_address(self._kernel, held)
+        except NetlinkError as error:
+            self._note(before)
+            if error.code != errno.EEXIST:
+                raise
+            return None
+        return held
+
+    def _note(self, held: frozenset[HeldAddress]) -> None:
+        if held != self._held:
+            self._journal(held)
+            self._held = held
+
+    async def _place(self, address: IPAddress, present: Iterable[InterfaceAddress]) -> int | None:
+        """Choose the interface whose subnet holds the VIP, else the one that leads to it, else the first."""
+        forwarding = self._interfaces()
+        around = [one for one in present if one.interface in forwarding and one.holds(address)]
+        if around:
+            return max(around, key=lambda one: one.prefix).interface
+        leading = await self._leading_to(address)
+        return leading if leading in forwarding else next(iter(forwarding), None)
+
+    async def _leading_to(self, address: IPAddress) -> int | None:
+        try:
+            (message, *_) = await self._kernel.route("get", dst=str(address))
+        except NetlinkError as error:
+            if error.code not in NO_ROUTE:
+                raise
+            return None
+        interface: int | None = message.get_attr("RTA_OIF")
+        return interface
+
+
+async def present_addresses(kernel: AsyncIPRoute) -> frozenset[InterfaceAddress]:
+    while True:
+        try:
+            return frozenset([address_of(message) async for message in await kernel.addr("dump")])
+        except NetlinkDumpInterrupted:
+            continue
+
+
+async def add_address(kernel: AsyncIPRoute, held: HeldAddress) -> None:
+    """Add a VIP alone in its subnet; an IPv6 one usable at once (no duplicate address detection)."""
+    nodad = {"flags": IFA_F_NODAD} if held.address.version == 6 else {}
+    await kernel.addr(
+        "add", index=held.interface, address=str(held.address), prefixlen=host_prefix(held.address), **nodad
+    )
+
+
+async def remove_address(kernel: AsyncIPRoute, held: HeldAddress) -> bool:
+    """Remove a VIP; False when it is gone already."""
+    try:
+        await kernel.addr(
+            "del", index=held.interface, address=str(held.address), prefixlen=host_prefix(held.address)
+        )
+    except NetlinkError as error:
+        if error.code not in GONE:
+            raise
+        return False
+    return True
+
+
+def host_prefix(address: IPAddress) -> int:
+    return 32 if address.version == 4 else 128

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Have the kernel find out and confirm the neighbours that the data path needs.
+
+The kernel does the ARP and Neighbour Discovery: an entry that is "used" (NTF_USE) is probed when it is not
+known or stale. Frames that the data path sends do not pass the kernel's neighbour table, so nothing but
+`refresh` keeps an entry from going stale and a moved server from staying unnoticed.
+
+An operator's static entry must not be "used": since Linux 5.16 that takes its permanence away, and with it
+the MAC.
+"""
+
+from __future__ import annotations
+
+from netaddr import IPAddress
+from pyroute2 import AsyncIPRoute
+from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
+
+from director.host.messages import AF_INET, AF_INET6, NUD_NOARP, NUD_PERMANENT, NUD_REACHABLE, NUD_STALE
+
+NTF_USE = 0x01
+NUD_NONE = 0
+SETTLED = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE
+
+
+class Neighbours:
+    """The neighbours that were asked for, and the requests about them."""
+
+    def __init__(self, kernel: AsyncIPRoute) -> None:
+        self._kernel = kernel
+        self._needed: set[tuple[int, IPAddress]] = set()
+
+    async def solicit(self, interface: int, address: IPAddress) -> None:
+        """Ask for this neighbour, now and whenever it goes stale. That the interface is gone is no error."""
+        self._needed.add((interface, address))
+        if not await self._state(interface, address) & SETTLED:
+            await self._use(interface, address)
+
+    async def refresh(self) -> None:
+        """Confirm each needed neighbour that is stale; to be called a few times a minute."""
+        try:
+            messages = [message async for message in await self._kernel.neigh("dump")]
+        except NetlinkDumpInterrupted:  # what is stale now is stale still at the next call
+            return
+        stale = {
+            (message["ifindex"], IPAddress(message.get_attr("NDA_DST")))
+            for message in messages
+            if message["state"] == NUD_STALE and message["family"] in (AF_INET, AF_INET6)
+        }
+        for interface, address in stale & self._needed:
+            await self._use(interface, address)
+
+    def forget(self, interface: int) -> None:
+        """Drop what was needed on an interface that is gone."""
+        self._needed = {one for one in self._needed if one[0] != interface}
+
+    async def _state(self, interface: int, address: IPAddress) -> int:
+        try:
+            (message, *_) = await self._kernel.neigh("get", ifindex=interface, dst=str(address))
+        except NetlinkError:  # not known yet
+            return NUD_NONE
+        state: int = message["state"]
+        return state
+
+    async def _use(self, interface: int, address: IPAddress) -> None:
+        try:
+            await self._kernel.neigh(
+                "set", ifindex=interface, dst=str(address), state=NUD_NONE, flags=NTF_USE
+            )
+        except NetlinkError:  # the interface is gone or down; the event that says so follows
+            self._needed.discard((interface, address))
