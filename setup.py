@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import cffi  # noqa: F401  without it setuptools would pass over cffi_modules in silence
 from setuptools import setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
@@ -45,9 +46,7 @@ def compile_bpf(source: Path, target: Path) -> None:
     if target.exists() and all(path.stat().st_mtime < target.stat().st_mtime for path in inputs):
         return
     if shutil.which("clang") is None:
-        raise CompileError(
-            f"clang is missing: it compiles {source} (apt-get install clang)"
-        )
+        raise CompileError(f"clang is missing: it compiles {source} (apt-get install clang)")
     target.parent.mkdir(parents=True, exist_ok=True)
     command = [
         "clang",
