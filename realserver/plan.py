@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a host as it is and as it is wanted to the steps between, and the memory that undoes them. Pure.
 
-The invariant: wanted values are computed from the host as it would be without this tool (`before_us`). So
-asking twice changes nothing, asking for something else leaves no trace of what was asked for before, and asking
-for NOTHING restores everything.
+The invariant: wanted values are computed from the host as it would be without this tool (`before_us`).
+So asking twice changes nothing, asking for something else leaves no trace of what was asked for before, and
+asking for NOTHING restores everything.
 """
 
 from __future__ import annotations

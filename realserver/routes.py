@@ -33,8 +33,9 @@ def parse_route(message: Message, name_of: NameOf) -> tuple[RouteKey, Route]:
     destination = (
         f"{attrs['RTA_DST']}/{message['dst_len']}" if "RTA_DST" in attrs else ANYWHERE[message["family"]]
     )
-    table = attrs.get("RTA_TABLE", message["table"])
-    key = RouteKey(table, IPNetwork(destination), attrs.get("RTA_PRIORITY", 0), message["tos"])
+    table: int = attrs.get("RTA_TABLE", message["table"])
+    priority: int = attrs.get("RTA_PRIORITY", 0)
+    key = RouteKey(table, IPNetwork(destination), priority, message["tos"])
     route = Route(
         gateway=_address(attrs.get("RTA_GATEWAY")),
         interface=name_of(attrs["RTA_OIF"]) if "RTA_OIF" in attrs else "",
