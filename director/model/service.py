@@ -95,6 +95,10 @@ class VirtualService:
     flags: frozenset[SchedulerFlag] = frozenset()
     destinations: tuple[Destination, ...] = ()
 
+    def port_at(self, destination: Destination) -> int:
+        """Return the port its packets reach the destination at: only NAT can change it."""
+        return destination.port if destination.method is ForwardingMethod.NAT else self.key.port
+
     def destination(self, address: IPAddress, port: int) -> Destination | None:
         """Find the destination with this address and port."""
         return next((d for d in self.destinations if (d.address, d.port) == (address, port)), None)
