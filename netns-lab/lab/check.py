@@ -8,7 +8,7 @@ kernel.
 
 from collections.abc import Callable, Iterator
 
-from lab.topology import Leg, Node, Route, Rule, SegmentKind, Topology
+from lab.topology import Leg, Node, Route, Rule, SegmentKind, ServiceKind, Topology
 
 LONGEST_INTERFACE_NAME = 15
 FEWEST_LEGS = {SegmentKind.BRIDGE: 1, SegmentKind.CABLE: 2}
@@ -119,6 +119,17 @@ def _neighbours_have_interfaces(topology: Topology) -> Iterator[str]:
                 yield f"node.{node.name}.neighbour[{index}]: {fault}"
 
 
+def _services_listen(topology: Topology) -> Iterator[str]:
+    for node in topology.nodes:
+        for service in node.services:
+            key = f"node.{node.name}.service.{service.name}.listen"
+            ports = {endpoint.port for endpoint in service.listen}
+            if not ports:
+                yield f"{key}: found [], expected an address and a port"
+            if service.kind is ServiceKind.DNSMASQ and len(ports) > 1:
+                yield f"{key}: found ports {sorted(ports)}, expected one port (dnsmasq has no more)"
+
+
 def _legs(topology: Topology) -> Iterator[Leg]:
     return (Leg(node, interface) for node in topology.nodes for interface in node.interfaces)
 
@@ -136,4 +147,5 @@ RULES: tuple[Callable[[Topology], Iterator[str]], ...] = (
     _routes_lead_somewhere,
     _rules_select,
     _neighbours_have_interfaces,
+    _services_listen,
 )

@@ -3,7 +3,7 @@
 
 Touches files and one mount. Mount namespaces can only be pinned on a private mount, and most
 distributions share all of theirs, so the directory is a private mount of itself. Knows nothing of
-interfaces or programs.
+interfaces.
 """
 
 import dataclasses
