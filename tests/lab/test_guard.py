@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guard in the kernel: real frames over a veth pair, and whose they turn out to be."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from netaddr import IPAddress
+from pyroute2 import AsyncIPRoute, IPRoute
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.l2 import ARP, Dot1Q, Ether
+from scapy.packet import Packet, Raw
+
+from director.commands import GuardKey, GuardSide
+from director.datapath.attachment import (
+    ALL_PROTOCOLS,
+    FILTER_NAME,
+    INGRESS,
+    Attachments,
+    has_clsact,
+    ingress_filters,
+    remove_filters,
+)
+from director.datapath.errors import DatapathError
+from director.datapath.guard import Guard
+from director.model import Protocol
+from tests.lab.segment import OUR_MAC, PEER_MAC, Segment, eventually, segment
+from tests.needs import needs
+
+pytestmark = [needs("root", "netns", "veth", "bpf", "clsact", "packet-socket"), pytest.mark.lab]
+
+SO_ATTACH_BPF = 50
+VIP, OTHER, CLIENT, SERVER, TUNNELLED = "192.0.2.1", "192.0.2.7", "203.0.113.9", "10.0.0.2", "10.0.0.3"
+OURS = "10.0.0.1"
+KEYS = frozenset(
+    {
+        GuardKey(GuardSide.TO, Protocol.TCP, IPAddress(VIP), 80),
+        GuardKey(GuardSide.TO, Protocol.UDP, IPAddress(VIP), 53),
+        GuardKey(GuardSide.FROM, Protocol.TCP, IPAddress(SERVER), 8080),
+        GuardKey(GuardSide.TO, Protocol.TCP, IPAddress("2001:db8::1"), 80),
+    }
+)
+
+
+class Owner(Enum):
+    """Whose a frame is, as (is it dropped before the stack, does the director's socket get it)."""
+
+    STACK = (False, False)
+    SHARED = (False, True)
+    DIRECTOR = (True, True)
+
+
+@dataclass(frozen=True)
+class Case:
+    sentence: str
+    owner: Owner
+    packet: Packet
+
+
+def ether(**fields: object) -> Packet:
+    return Ether(**{"dst": OUR_MAC, "src": PEER_MAC, **fields})
+
+
+def error(quoted: Packet, to: str, **icmp: int) -> Packet:
+    """An ICMP error from a router about a quoted packet, "fragmentation needed" unless told otherwise."""
+    return ether() / IP(src="10.0.0.254", dst=to) / ICMP(**{"type": 3, "code": 4, **icmp}) / quoted
+
+
+SYN = IP(src=CLIENT, dst=VIP) / TCP(sport=40000, dport=80, flags="S")
+REPLY = IP(src=VIP, dst=CLIENT) / TCP(sport=80, dport=40000, flags="A")
+TRANSLATED = IP(src=CLIENT, dst=SERVER) / TCP(sport=40000, dport=8080, flags="S")
+
+CASES = (
+    Case("a SYN to a service", Owner.DIRECTOR, ether() / SYN),
+    Case("a datagram to a service", Owner.DIRECTOR, ether() / IP(src=CLIENT, dst=VIP) / UDP(dport=53)),
+    Case("a frame longer than the header", Owner.DIRECTOR, ether() / SYN / Raw(bytes(1400))),
+    Case(
+        "a packet with IP options to a service",
+        Owner.DIRECTOR,
+        ether() / IP(src=CLIENT, dst=VIP, options=[b"\x01\x01\x01\x00"]) / TCP(dport=80),
+    ),
+    Case(
+        "a first fragment to a service",
+        Owner.DIRECTOR,
+        ether() / IP(src=CLIENT, dst=VIP, flags="MF") / UDP(dport=53) / Raw(bytes(64)),
+    ),
+    Case(
+        "a later fragment to a service's address",
+        Owner.SHARED,
+        ether() / IP(src=CLIENT, dst=VIP, frag=9, proto=17) / Raw(bytes(64)),
+    ),
+    Case("a frame with a priority tag", Owner.DIRECTOR, ether() / Dot1Q(vlan=0, prio=3) / SYN),
+    Case("a frame of a VLAN", Owner.STACK, ether() / Dot1Q(vlan=7) / SYN),
+    Case("another port of the VIP", Owner.STACK, ether() / IP(src=CLIENT, dst=VIP) / TCP(dport=22)),
+    Case("another protocol on the port", Owner.STACK, ether() / IP(src=CLIENT, dst=VIP) / UDP(dport=80)),
+    Case("another address", Owner.STACK, ether() / IP(src=CLIENT, dst=OTHER) / TCP(dport=80)),
+    Case("a ping of the VIP", Owner.STACK, ether() / IP(src=CLIENT, dst=VIP) / ICMP()),
+    Case("a packet that only names the service's port as its source", Owner.STACK, ether() / REPLY),
+    Case("a question for the VIP's MAC", Owner.STACK, ether() / ARP(pdst=VIP)),
+    Case("a SYN in a frame for another host", Owner.STACK, ether(dst="02:00:00:00:00:77") / SYN),
+    Case("a frame cut off within the ports", Owner.STACK, ether() / Raw(bytes(SYN)[:22])),
+    Case("a frame cut off within the IP header", Owner.STACK, ether(type=0x800) / Raw(bytes(SYN)[:19])),
+    Case(
+        "a header length below 5 words",
+        Owner.STACK,
+        ether() / IP(src=CLIENT, dst=VIP, ihl=4) / TCP(dport=80),
+    ),
+    Case(
+        "a translated server's reply",
+        Owner.DIRECTOR,
+        ether() / IP(src=SERVER, dst=CLIENT) / TCP(sport=8080, dport=40000),
+    ),
+    Case(
+        "a translated server's later fragment",
+        Owner.SHARED,
+        ether() / IP(src=SERVER, dst=CLIENT, frag=9, proto=6) / Raw(bytes(64)),
+    ),
+    Case(
+        "a translated server's answer to the director's host itself",
+        Owner.STACK,
+        ether() / IP(src=SERVER, dst=OURS) / TCP(sport=8080, dport=40000),
+    ),
+    Case(
+        "another port of a translated server",
+        Owner.STACK,
+        ether() / IP(src=SERVER, dst=CLIENT) / TCP(sport=22, dport=40000),
+    ),
+    Case("an error about a service's reply", Owner.SHARED, error(REPLY, to=VIP)),
+    Case("a time exceeded about a service's reply", Owner.SHARED, error(REPLY, to=VIP, type=11, code=0)),
+    Case(
+        "an error about a later fragment of a reply",
+        Owner.SHARED,
+        error(IP(src=VIP, dst=CLIENT, frag=9, proto=17) / Raw(bytes(8)), to=VIP),
+    ),
+    Case("an error about a translated request", Owner.SHARED, error(TRANSLATED, to=CLIENT)),
+    Case(
+        "an error about a tunnel that led to a server",
+        Owner.SHARED,
+        error(IP(src=OURS, dst=TUNNELLED, proto=4) / SYN, to=OURS),
+    ),
+    Case(
+        "an error about the host's own connection to a server",
+        Owner.STACK,
+        error(IP(src=OURS, dst=SERVER) / TCP(sport=40000, dport=8080), to=OURS),
+    ),
+    Case(
+        "an error about the VIP's other ports",
+        Owner.STACK,
+        error(IP(src=VIP, dst=CLIENT) / TCP(sport=22, dport=40000), to=VIP),
+    ),
+    Case("an error that quotes nothing", Owner.STACK, error(Raw(b""), to=VIP)),
+    Case("a redirect about a service's reply", Owner.STACK, error(REPLY, to=VIP, type=5, code=1)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Guarded:
+    segment: Segment
+    guard: Guard
+    attachments: Attachments
+    kernel: AsyncIPRoute
+    journal: list[frozenset[int]]
+
+
+@asynccontextmanager
+async def guarded(joined: Segment) -> AsyncIterator[Guarded]:
+    """The guard of KEYS, loaded but not yet attached, in a loop of its own."""
+    guard = Guard.load()
+    journal: list[frozenset[int]] = []
+    try:
+        guard.set_keys(KEYS)
+        guard.set_local_addresses({IPAddress(OURS), IPAddress(VIP)})
+        async with AsyncIPRoute() as kernel:
+            attachments = Attachments(kernel, guard.guard_descriptor, journal.append)
+            try:
+                yield Guarded(joined, guard, attachments, kernel, journal)
+            finally:
+                await attachments.detach_all()
+    finally:
+        guard.close()
+
+
+@pytest.fixture
+def joined() -> Iterator[Segment]:
+    with segment() as made:
+        yield made
+
+
+def drops(joined: Segment) -> int:
+    """How many frames the interface's classifiers have dropped."""
+    with IPRoute() as kernel:
+        (clsact,) = [one for one in kernel.get_qdiscs(joined.inside) if one.get_attr("TCA_KIND") == "clsact"]
+        return int(clsact.get_attr("TCA_STATS2").get_attr("TCA_STATS_QUEUE")["drops"])
+
+
+def arrives(tap: socket.socket, sentinel: bytes) -> list[bytes]:
+    """Read until the sentinel comes and return what came before it."""
+    before: list[bytes] = []
+    while (frame := tap.recv(65536)) != sentinel:
+        before.append(frame)
+    return before
+
+
+@pytest.fixture(scope="module")
+def watched() -> Iterator[Callable[[bytes], Owner]]:
+    """One guarded segment for all cases: what became of a frame that the peer sent."""
+    with segment() as joined, asyncio.Runner() as runner:
+        context = guarded(joined)
+        made = runner.run(context.__aenter__())
+        runner.run(made.attachments.attach(joined.inside))
+        with joined.listen() as tap, joined.peer_socket() as peer:
+            tap.setsockopt(socket.SOL_SOCKET, SO_ATTACH_BPF, made.guard.tap_descriptor)
+            yield lambda frame: owner(joined, tap, peer, frame)
+        runner.run(context.__aexit__(None, None, None))
+
+
+SENTINEL = bytes(ether() / IP(src=CLIENT, dst=VIP) / UDP(sport=1, dport=53) / Raw(b"the last word"))
+
+
+def owner(joined: Segment, tap: socket.socket, peer: socket.socket, frame: bytes) -> Owner:
+    """Send the frame and a sentinel after it that the guard is known to drop, and see what came of both."""
+    before = drops(joined)
+    peer.send(frame)
+    peer.send(SENTINEL)
+    kept = bool(arrives(tap, SENTINEL))
+    eventually(lambda: drops(joined) > before, "the sentinel was not dropped")
+    return Owner((drops(joined) - before == 2, kept))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.sentence)
+def test_each_frame_goes_to_its_owner(watched: Callable[[bytes], Owner], case: Case) -> None:
+    assert watched(bytes(case.packet)) is case.owner
+
+
+def connect(joined: Segment, address: str, port: int) -> int:
+    with joined.peer(), socket.socket() as client:
+        client.settimeout(0.5)
+        try:
+            client.connect((address, port))
+        except TimeoutError:
+            return errno.ETIMEDOUT
+        except OSError as failure:
+            return failure.errno or 0
+    return 0
+
+
+def test_the_stack_answers_on_the_vip_but_not_for_the_service(joined: Segment) -> None:
+    with IPRoute() as kernel:
+        kernel.addr("add", index=joined.inside, address=VIP, prefixlen=32)
+    with joined.peer(), IPRoute() as kernel:
+        kernel.route("add", dst=f"{VIP}/32", gateway=OURS)
+    assert connect(joined, VIP, 80) == errno.ECONNREFUSED
+
+    async def scenario() -> None:
+        async with guarded(joined) as made:
+            await made.attachments.attach(joined.inside)
+            assert (connect(joined, VIP, 80), connect(joined, VIP, 81)) == (
+                errno.ETIMEDOUT,
+                errno.ECONNREFUSED,
+            )
+            made.guard.set_keys(frozenset())
+            assert connect(joined, VIP, 80) == errno.ECONNREFUSED
+
+    run(scenario)
+
+
+def test_the_host_itself_may_talk_to_a_translated_server(joined: Segment) -> None:
+    async def scenario() -> None:
+        async with guarded(joined) as made:
+            await made.attachments.attach(joined.inside)
+            with joined.peer():
+                server = socket.create_server((SERVER, 8080))
+            with server, socket.create_connection((SERVER, 8080), timeout=5) as client:
+                assert client.getpeername() == (SERVER, 8080)
+
+    run(scenario)
+
+
+def test_a_clean_end_takes_the_filter_and_our_clsact_away(joined: Segment) -> None:
+    async def scenario() -> None:
+        async with guarded(joined) as made:
+            await made.attachments.attach(joined.inside)
+            names = [one.name for one in await ingress_filters(made.kernel, joined.inside) if one.handle]
+            assert names == [FILTER_NAME]
+            await made.attachments.detach(joined.inside)
+            assert not await has_clsact(made.kernel, joined.inside)
+            assert made.journal == [frozenset({joined.inside}), frozenset()]
+
+    run(scenario)
+
+
+async def add_foreign_filter(kernel: AsyncIPRoute, joined: Segment, descriptor: int, preference: int) -> None:
+    await kernel.tc(
+        "add-filter", "bpf", joined.inside, 1, fd=descriptor, name="theirs", parent=INGRESS,
+        classid=1, direct_action=True, prio=preference, protocol=ALL_PROTOCOLS,
+    )  # fmt: skip
+
+
+def test_filters_and_clsact_of_others_stay(joined: Segment) -> None:
+    async def scenario() -> None:
+        async with guarded(joined) as made:
+            await made.kernel.tc("add", "clsact", joined.inside)
+            await add_foreign_filter(made.kernel, joined, made.guard.guard_descriptor, preference=1)
+            before = await ingress_filters(made.kernel, joined.inside)
+            await made.attachments.attach(joined.inside)
+            during = await ingress_filters(made.kernel, joined.inside)
+            await made.attachments.detach(joined.inside)
+            assert [one.name for one in during if one.handle] == ["theirs", FILTER_NAME]
+            assert await ingress_filters(made.kernel, joined.inside) == before
+            assert made.journal == []
+
+    run(scenario)
+
+
+def test_our_clsact_stays_when_somebody_else_came_to_use_it(joined: Segment) -> None:
+    async def scenario() -> None:
+        async with guarded(joined) as made:
+            await made.attachments.attach(joined.inside)
+            await add_foreign_filter(made.kernel, joined, made.guard.guard_descriptor, preference=9)
+            await made.attachments.detach(joined.inside)
+            names = [one.name for one in await ingress_filters(made.kernel, joined.inside) if one.handle]
+            assert names == ["theirs"]
+
+    run(scenario)
+
+
+def test_a_killed_directors_filter_is_replaced(joined: Segment) -> None:
+    async def scenario() -> None:
+        async with guarded(joined) as made:
+            killed = Attachments(made.kernel, made.guard.guard_descriptor, lambda _: None)
+            await killed.attach(joined.inside)
+            for hold in killed._holds.values():
+                hold.close()  # as the kernel does when the process dies
+            await made.attachments.attach(joined.inside)
+            names = [one.name for one in await ingress_filters(made.kernel, joined.inside) if one.handle]
+            assert names == [FILTER_NAME]
+            assert await remove_filters(made.kernel, joined.inside) == 1
+
+    run(scenario)
+
+
+def test_two_directors_never_share_an_interface(joined: Segment) -> None:
+    async def scenario() -> None:
+        async with guarded(joined) as first, guarded(joined) as second:
+            await first.attachments.attach(joined.inside)
+            with pytest.raises(DatapathError, match=r"interface \d+ already has a director: process \d+"):
+                await second.attachments.attach(joined.inside)
+            names = [one.name for one in await ingress_filters(first.kernel, joined.inside) if one.handle]
+            assert names == [FILTER_NAME]
+
+    run(scenario)
+
+
+def test_an_interface_that_vanished_is_let_go(joined: Segment) -> None:
+    async def scenario() -> None:
+        async with guarded(joined) as made:
+            await made.attachments.attach(joined.inside)
+            await made.kernel.link("del", index=joined.inside)
+            await made.attachments.detach(joined.inside)
+            assert made.journal == [frozenset({joined.inside}), frozenset()]
+
+    run(scenario)
+
+
+def test_an_object_that_is_not_there_is_named() -> None:
+    with pytest.raises(DatapathError, match=r"nowhere\.o cannot be read as an eBPF object"):
+        Guard.load(Path("/nowhere.o"))
+
+
+def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(scenario())
