@@ -7,8 +7,7 @@ Every function returns a noun or raises ConfigError with one fault; its key is l
 from __future__ import annotations
 
 import re
-from enum import Enum
-from typing import TypeVar
+from collections.abc import Callable
 
 from netaddr import INET_PTON, AddrFormatError, IPAddress, IPNetwork
 
@@ -28,8 +27,6 @@ _BROADCAST = IPAddress("255.255.255.255")
 _THIS_NETWORK = IPNetwork("0.0.0.0/8")
 _UNSPECIFIED = IPAddress("::")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
-
-EnumType = TypeVar("EnumType", bound=Enum)
 
 
 def parse_endpoint(text: str) -> Endpoint:
@@ -60,6 +57,12 @@ def parse_destination(text: str, service: ServiceKey) -> Endpoint:
     return parse_unicast(text if address is None else str(Endpoint(address, service.port)))
 
 
+def parse_filter(text: str) -> Endpoint:
+    """Read an address with a port, or without one for every port."""
+    address = address_or_none(text.strip("[]"))
+    return parse_endpoint(text) if address is None else Endpoint(address, 0)
+
+
 def parse_service_key(text: str) -> ServiceKey:
     """Read `tcp:192.0.2.1:80`."""
     protocol, colon, rest = text.partition(":")
@@ -67,6 +70,18 @@ def parse_service_key(text: str) -> ServiceKey:
         raise refusal(text, A_SERVICE)
     found = parse_endpoint(rest)
     return ServiceKey(Protocol(protocol), found.address, found.port)
+
+
+def parse_integer(lowest: int, highest: int) -> Callable[[str], int]:
+    """Make a function that reads a decimal number of this range."""
+
+    def parse(text: str) -> int:
+        expected = f"an integer from {lowest} to {highest}"
+        if not re.fullmatch(r"[0-9]{1,18}", text) or not lowest <= int(text) <= highest:
+            raise refusal(text, expected)
+        return int(text)
+
+    return parse
 
 
 def parse_network(text: str) -> IPNetwork:

@@ -159,7 +159,7 @@ def _services_changes(before: Configuration, after: Configuration) -> Iterator[C
         if service.key not in old:
             yield ServiceAdded(service)
             yield from (DestinationAdded(service.key, each) for each in service.destinations)
-        else:
+        elif old[service.key] != service:
             yield from _service_changes(old[service.key], service)
     if _expected_order(tuple(old), tuple(new)) != tuple(new):
         yield ServicesReordered(tuple(new))

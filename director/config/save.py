@@ -3,7 +3,7 @@
 
 `load(save(c)) == c` always: where an old text cannot be edited in place to mean `c`, it is written anew.
 Defaults are left out of [director], [timeouts] and [sysctl], unless the old text has them. The old text is
-cut into blocks, one a table: header, lines, and the comment right above the header, which moves and goes with it.
+cut into blocks, one a table: header, lines, and the comment right above the header, which goes with it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Plain = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One table's text: the gap and comment above its header, the header, the lines. The first is headless."""
+    """One table's text: the gap and comment above its header, the header, the lines."""
 
     lead: str = ""
     header: str = ""

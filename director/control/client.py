@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small synchronous client of the control API, for commands that must feel instant.
+
+It imports nothing but the standard library and the faults' own words; it hands out the JSON as it came.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from director.config.errors import Fault
+
+SOCKET_VARIABLE = "DIRECTOR_SOCKET"
+DEFAULT_SOCKET = Path("/run/director/control.sock")
+SECONDS = 30.0
+
+Json = Any  # plain JSON values, as the OpenAPI document describes them
+
+
+class ControlError(Exception):
+    """A request could not be done; the sentence is for the operator."""
+
+
+class UnreachableError(ControlError):
+    """No director answers at the socket."""
+
+
+class RefusedError(ControlError):
+    """The director refused the request and changed nothing; `faults` says why."""
+
+    def __init__(self, status: int, faults: tuple[Fault, ...]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.status = status
+        self.faults = faults
+
+
+def socket_path(given: Path | None = None) -> Path:
+    """Return the socket to talk to: the one given, else the environment's, else the usual one."""
+    return given or Path(os.environ.get(SOCKET_VARIABLE) or DEFAULT_SOCKET)
+
+
+def service_path(service: str) -> str:
+    """Return the path of a service, named as in `tcp:192.0.2.1:80`."""
+    return f"/v1/services/{quote(service, safe=':')}"
+
+
+def destinations_path(service: str) -> str:
+    """Return the path of a service's destinations."""
+    return f"{service_path(service)}/destinations"
+
+
+def destination_path(service: str, destination: str) -> str:
+    """Return the path of a destination, named as in `10.0.0.2:80` or `10.0.0.2`."""
+    return f"{destinations_path(service)}/{quote(destination, safe=':')}"
+
+
+class Client:
+    """Talks to the director at one socket; each call is one request on its own connection."""
+
+    def __init__(self, path: Path | None = None, seconds: float = SECONDS) -> None:
+        self.path = socket_path(path)
+        self._seconds = seconds
+
+    def get(self, path: str, **query: str) -> Json:
+        return self._json("GET", path, query)
+
+    def post(self, path: str, values: Json = None, **query: str) -> Json:
+        return self._json("POST", path, query, values)
+
+    def patch(self, path: str, values: Json) -> Json:
+        return self._json("PATCH", path, {}, values)
+
+    def delete(self, path: str) -> Json:
+        return self._json("DELETE", path, {})
+
+    def put_toml(self, path: str, text: str, **query: str) -> Json:
+        """Send TOML as it is, so that the director's faults name the file's own lines and keys."""
+        return json.loads(self._request("PUT", path, query, text.encode(), "application/toml"))
+
+    def get_text(self, path: str, **query: str) -> str:
+        """Ask for what is not JSON: the configuration as TOML, the metrics."""
+        return self._request("GET", path, query).decode()
+
+    def _json(self, method: str, path: str, query: Mapping[str, str], values: Json = None) -> Json:
+        body = None if values is None else json.dumps(values).encode()
+        answer = self._request(method, path, query, body, "application/json")
+        return json.loads(answer) if answer else None
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: bytes | None = None,
+        content_type: str = "",
+    ) -> bytes:
+        target = f"{path}?{urlencode(query)}" if query else path
+        headers = {"Content-Type": content_type} if body is not None else {}
+        connection = _UnixConnection(self.path, self._seconds)
+        try:
+            connection.request(method, target, body, headers)
+            response = connection.getresponse()
+            data = response.read()
+        except TimeoutError:
+            raise UnreachableError(
+                f"the director at {self.path} did not answer in {self._seconds:g} s"
+            ) from None
+        except PermissionError:
+            raise UnreachableError(f"cannot reach the director at {self.path}: permission denied") from None
+        except (OSError, http.client.HTTPException):
+            raise UnreachableError(
+                f"cannot reach the director at {self.path}: is `director run` running?"
+            ) from None
+        finally:
+            connection.close()
+        if response.status >= http.HTTPStatus.BAD_REQUEST:
+            raise _refused(response.status, data)
+        return data
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket; the host is only what the Host header says."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("director", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _refused(status: int, data: bytes) -> RefusedError:
+    """Read the faults of a refusal; an answer of another shape is quoted."""
+    try:
+        faults = tuple(Fault(**each) for each in json.loads(data)["error"]["faults"])
+    except (ValueError, KeyError, TypeError):
+        text = data.decode(errors="replace").strip()[:200]
+        faults = (Fault("", text, "", f"the director answered {status}: {text}"),)
+    return RefusedError(status, faults)

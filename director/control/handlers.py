@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each request of the control API does, in terms of the port. Knows nothing of sockets and status lines.
+
+An edit holds the lock from reading the configuration until it is applied, so that no edit undoes another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
+
+from director.config import edit
+from director.config.address import parse_destination, parse_service_key
+from director.config.diff import diff
+from director.config.document import ConfigurationDocument, DestinationDocument, ServiceDocument
+from director.config.errors import ConfigError
+from director.config.load import configuration_from, destination_from, document_from, service_from
+from director.config.save import save
+from director.control.answers import (
+    ChangesAnswer,
+    ConnectionsAnswer,
+    ReasonsAnswer,
+    StatsAnswer,
+    StatusAnswer,
+    StopAnswer,
+)
+from director.control.documents import (
+    ApplyParameters,
+    ConnectionParameters,
+    DestinationList,
+    DestinationPatch,
+    Format,
+    FormatParameters,
+    Partial,
+    ServiceList,
+    ServicePatch,
+    Truth,
+    ZeroParameters,
+)
+from director.control.metrics import exposition
+from director.control.port import DirectorPort
+from director.model.configuration import Configuration
+from director.model.connection import Endpoint
+from director.model.service import ServiceKey, VirtualService
+
+TOML = "application/toml"
+
+Parameters = TypeVar("Parameters", bound=Partial)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The running director, the API's own description, and the lock that makes an edit one transaction."""
+
+    port: DirectorPort
+    description: bytes
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def edit(self, change: Callable[[Configuration], Configuration]) -> Reply:
+        async with self.lock:
+            wanted = change(await self.port.configuration())
+            return Reply(ChangesAnswer.of(await self.port.apply(wanted)))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request whose parts were read: the path's words, the checked parameters, the body's plain values."""
+
+    words: Mapping[str, str]
+    parameters: Partial
+    values: object = None
+
+    def as_(self, kind: type[Parameters]) -> Parameters:
+        """Return the parameters as the kind that the route declares."""
+        assert isinstance(self.parameters, kind)
+        return self.parameters
+
+    @property
+    def service(self) -> ServiceKey:
+        try:
+            return parse_service_key(self.words["service"])
+        except ConfigError as error:
+            raise ConfigError(fault.below(("service",)) for fault in error.faults) from None
+
+    @property
+    def destination(self) -> Endpoint:
+        try:
+            return parse_destination(self.words["destination"], self.service)
+        except ConfigError as error:
+            raise ConfigError(fault.below(("destination",)) for fault in error.faults) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An answer that is not JSON."""
+
+    data: bytes
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What to answer; `location` names what was made."""
+
+    body: BaseModel | Text | None
+    location: str = ""
+
+
+async def list_services(api: Api, _call: Call) -> Reply:
+    services = (await api.port.configuration()).services
+    return Reply(ServiceList.model_construct(service=tuple(map(ServiceDocument.of, services))))
+
+
+async def add_service(api: Api, call: Call) -> Reply:
+    service = service_from(call.values)
+    done = await api.edit(lambda configuration: edit.add_service(configuration, service))
+    return Reply(done.body, f"/v1/services/{service.key}")
+
+
+async def get_service(api: Api, call: Call) -> Reply:
+    return Reply(ServiceDocument.of(await _service(api, call.service)))
+
+
+async def edit_service(api: Api, call: Call) -> Reply:
+    patch, key = document_from(ServicePatch, call.values), call.service
+    given = patch.model_fields_set
+    scheduler = patch.scheduler if "scheduler" in given else None
+    flags = frozenset(patch.flags) if "flags" in given else None
+    return await api.edit(lambda configuration: edit.edit_service(configuration, key, scheduler, flags))
+
+
+async def delete_service(api: Api, call: Call) -> Reply:
+    key = call.service
+    return await api.edit(lambda configuration: edit.delete_service(configuration, key))
+
+
+async def list_destinations(api: Api, call: Call) -> Reply:
+    found = (await _service(api, call.service)).destinations
+    return Reply(DestinationList.model_construct(destination=tuple(map(DestinationDocument.of, found))))
+
+
+async def add_destination(api: Api, call: Call) -> Reply:
+    destination, key = destination_from(call.values), call.service
+    done = await api.edit(lambda configuration: edit.add_destination(configuration, key, destination))
+    return Reply(done.body, f"/v1/services/{key}/destinations/{destination.endpoint}")
+
+
+async def edit_destination(api: Api, call: Call) -> Reply:
+    patch, key, where = document_from(DestinationPatch, call.values), call.service, call.destination
+    given = patch.model_fields_set
+    method = patch.method if "method" in given else None
+    weight = patch.weight if "weight" in given else None
+    return await api.edit(
+        lambda configuration: edit.edit_destination(configuration, key, where, method, weight)
+    )
+
+
+async def delete_destination(api: Api, call: Call) -> Reply:
+    key, where = call.service, call.destination
+    return await api.edit(lambda configuration: edit.delete_destination(configuration, key, where))
+
+
+async def get_config(api: Api, call: Call) -> Reply:
+    configuration = await api.port.configuration()
+    if call.as_(FormatParameters).format is Format.TOML:
+        return Reply(Text(save(configuration).encode(), TOML))
+    return Reply(ConfigurationDocument.of(configuration))
+
+
+async def put_config(api: Api, call: Call) -> Reply:
+    wanted = configuration_from(call.values)
+    if call.as_(ApplyParameters).dry_run is Truth.TRUE:
+        return Reply(ChangesAnswer.of(diff(await api.port.configuration(), wanted)))
+    return await api.edit(lambda _: wanted)
+
+
+async def list_connections(api: Api, call: Call) -> Reply:
+    query = call.as_(ConnectionParameters).to_query()
+    return Reply(ConnectionsAnswer.of(await api.port.connections(query)))
+
+
+async def get_stats(api: Api, _call: Call) -> Reply:
+    return Reply(StatsAnswer.of(await api.port.stats()))
+
+
+async def zero_stats(api: Api, call: Call) -> Reply:
+    key = call.as_(ZeroParameters).service
+    if key is not None:
+        await _service(api, key)
+    await api.port.zero(key)
+    return Reply(None)
+
+
+async def get_reasons(api: Api, _call: Call) -> Reply:
+    return Reply(ReasonsAnswer.of(await api.port.reasons()))
+
+
+async def get_status(api: Api, _call: Call) -> Reply:
+    return Reply(StatusAnswer.of(await api.port.status()))
+
+
+async def stop(api: Api, _call: Call) -> Reply:
+    await api.port.stop()
+    return Reply(StopAnswer(stopping=True))
+
+
+async def get_openapi(api: Api, _call: Call) -> Reply:
+    return Reply(Text(api.description, "application/json"))
+
+
+async def get_metrics(api: Api, _call: Call) -> Reply:
+    port = api.port
+    text = exposition(await port.stats(), await port.reasons(), await port.status())
+    return Reply(Text(text, CONTENT_TYPE_LATEST))
+
+
+async def _service(api: Api, key: ServiceKey) -> VirtualService:
+    found = (await api.port.configuration()).service(key)
+    if found is None:
+        raise edit.missing_service(key)
+    return found
