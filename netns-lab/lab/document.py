@@ -89,7 +89,7 @@ Target = Annotated[
     IPNetwork | Literal["default"],
     _parser(
         lambda text: text if text == "default" else _network(text),
-        'a network such as 10.0.0.0/24, or "default"',
+        'a network such as 10.0.0.0/24, no host bits set, or "default"',
     ),
 ]
 Mac = Annotated[EUI, _parser(_mac, "a MAC address such as 02:00:00:00:00:01")]

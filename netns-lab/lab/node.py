@@ -197,6 +197,10 @@ class RunningNode:
         for file in step.program.files:
             file.path.parent.mkdir(parents=True, exist_ok=True)
             file.path.write_text(file.text)
+        for port in step.program.ports:
+            if is_served(port.endpoint, self.listeners(port.protocol)):
+                taken = f"{port.protocol.value} {port.endpoint}"
+                raise LabError(f"{self.name}: {step.service} needs {taken}, which is listened on already")
         process = self.start(step.program.command, log=step.service)
         try:
             for port in step.program.ports:
