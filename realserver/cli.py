@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +15,20 @@ import click
 from netaddr import IPAddress
 from rich.console import Console
 
-from realserver import bpf, state
+from realserver import state
+from realserver.arp import ask_segment
+from realserver.check import Finding, Level, ask_findings
+from realserver.check import check as judge
 from realserver.duties import Request, duties_of
 from realserver.errors import HostError, RealServerError, WantedError
 from realserver.host import Host
-from realserver.options import DRY_RUN, JSON, METHOD, STATE, VIP, details
+from realserver.options import ASK, DRY_RUN, JSON, METHOD, STATE, VIP, details
 from realserver.plan import left_alone, merge, plan
-from realserver.report import Status, Unwrapping, as_json, plan_json, show
-from realserver.settings import DecapKey, Decapsulation, HostState, Method, Step, Wanted
+from realserver.probe import gather, unwrappings
+from realserver.report import Status, answer_words, as_json, findings_json, plan_json, show
+from realserver.settings import Decapsulation, HostState, Method, Step, Wanted
 from realserver.transaction import carry_out
-from realserver.words import describe, key_words
+from realserver.words import describe, duty_words, explain, key_words
 
 CAP_NET_ADMIN = 12
 
@@ -38,10 +42,11 @@ class NotAllowedError(RealServerError):
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """How the result of `up` and `down` is asked for."""
+    """How the result of `up` and `down` is asked for, and told."""
 
     is_dry_run: bool
     is_json: bool
+    words: Callable[[Step], str]
 
 
 @click.group(
@@ -64,7 +69,7 @@ def up(*, state_file: Path | None, is_dry_run: bool, is_json: bool, **options: A
 
     Adds to what is up already; doing it again changes nothing.
     """
-    presentation = Presentation(is_dry_run=is_dry_run, is_json=is_json)
+    presentation = Presentation(is_dry_run=is_dry_run, is_json=is_json, words=explain)
     with _reporting():
         request = request_of(options)
         with _opened(state_file, presentation) as (host, path):
@@ -91,7 +96,7 @@ def down(
 
     Each value becomes what it was before.
     """
-    presentation = Presentation(is_dry_run=is_dry_run, is_json=is_json)
+    presentation = Presentation(is_dry_run=is_dry_run, is_json=is_json, words=describe)
     with _reporting(), _opened(state_file, presentation) as (host, path):
         memory = state.read(path)
         kept = tuple(
@@ -118,6 +123,40 @@ def status(state_file: Path | None, *, is_json: bool) -> None:
             show(found, Console())
 
 
+@main.command(epilog=EPILOG)
+@VIP
+@METHOD
+@details
+@ASK
+@STATE
+@JSON
+def check(
+    vips: tuple[IPAddress, ...],
+    asked: tuple[IPAddress, ...],
+    state_file: Path | None,
+    *,
+    is_json: bool,
+    **options: Any,
+) -> None:
+    """Prove the set-up of what is up, or of --vip and --method; a line and a remedy for each thing wrong.
+
+    With --ask, from another host on the segment (the director, say): find out who answers ARP for an address.
+    """
+    with _reporting(), Host() as host:
+        memory = state.read(state_file or state.default_path())
+        have = host.observe(memory.ledger)
+        if asked:
+            findings, subjects = _ask(have, asked, options["interface"], options["director"])
+        else:
+            options["vips"] = vips
+            duties = duties_of(have, request_of(options)) if vips or options["method"] else memory.want.duties
+            findings = judge(have, duties, gather(host, have, duties))
+            subjects = tuple(duty_words(duty) for duty in duties)
+    _show_findings(findings, subjects, is_json=is_json)
+    if any(finding.level is Level.PROBLEM for finding in findings):
+        sys.exit(1)
+
+
 def request_of(options: dict[str, Any]) -> Request:
     """Turn the options of `up` and `check` into one value."""
     if not options["vips"] or not options["method"]:
@@ -130,10 +169,14 @@ def _change(host: Host, path: Path, want: Wanted, presentation: Presentation) ->
     if presentation.is_dry_run:
         _show_plan(want, host.observe(state.read(path).ledger), presentation)
         return
-    tell = _silence if presentation.is_json else _tell
+
+    def tell(step: Step) -> None:
+        if not presentation.is_json:
+            click.echo(presentation.words(step))
+
     steps = carry_out(host, path, want, tell)
     if presentation.is_json:
-        _print_json({"steps": [describe(step) for step in steps]})
+        _print_json({"steps": [presentation.words(step) for step in steps]})
     elif not steps:
         click.echo("nothing to do")
 
@@ -144,7 +187,7 @@ def _show_plan(want: Wanted, have: HostState, presentation: Presentation) -> Non
         return
     steps = plan(have, want)
     for number, step in enumerate(steps, 1):
-        click.echo(f"{number:2}. {describe(step)}")
+        click.echo(f"{number:2}. {presentation.words(step)}")
     if not steps:
         click.echo("nothing to do")
 
@@ -154,23 +197,35 @@ def _status(state_file: Path | None) -> Status:
     memory = state.read(path)
     with Host() as host:
         have = host.observe(memory.ledger)
-        interfaces = [key.interface for key in have.settings if isinstance(key, DecapKey)]
-        unwrapping = tuple(_unwrapping(host, interface) for interface in interfaces)
+        unwrapping = unwrappings(host, have)
     return Status(memory.want, have, unwrapping, str(path))
 
 
-def _unwrapping(host: Host, interface: str) -> Unwrapping:
-    program = host.decap_program(interface)
-    assert program is not None
-    try:
-        return Unwrapping(
-            interface,
-            bpf.read_addresses(program, "endpoints"),
-            bpf.read_addresses(program, "vips"),
-            bpf.read_counts(program),
-        )
-    except HostError as error:
-        return Unwrapping(interface, fault=str(error))
+def _ask(
+    have: HostState, asked: tuple[IPAddress, ...], name: str | None, director: IPAddress | None
+) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """Ask a segment who has these addresses; return what is wrong, and who answered."""
+    (duty, *_) = duties_of(have, Request(asked, Method.DR, interface=name, director=director))
+    interface = have.interface(duty.interface)
+    if interface is None:
+        raise WantedError(f"interface {duty.interface} does not exist on this host")
+    answers = ask_segment(interface, (*asked, *((director,) if director else ())))
+    if answers.fault:
+        raise HostError(answers.fault)
+    findings = tuple(each for vip in asked for each in ask_findings(have, interface, director, vip, answers))
+    return findings, tuple(answer_words(vip, answers) for vip in asked)
+
+
+def _show_findings(findings: tuple[Finding, ...], subjects: tuple[str, ...], *, is_json: bool) -> None:
+    if is_json:
+        _print_json(findings_json(findings, subjects))
+        return
+    for finding in findings:
+        click.echo(f"{finding.level.value}: {finding.what}; {finding.remedy}")
+    if not subjects:
+        click.echo("nothing is set up here: say --vip ADDRESS --method dr|tun|nat to check for one")
+    elif not any(finding.level is Level.PROBLEM for finding in findings):
+        click.echo("all right: " + "; ".join(subjects))
 
 
 @contextmanager
@@ -201,14 +256,6 @@ def _refuse_without_privilege() -> None:
     effective = next(int(line.split()[1], 16) for line in status_lines if line.startswith("CapEff:"))
     if not effective >> CAP_NET_ADMIN & 1:
         raise NotAllowedError("this changes addresses, routes and kernel settings: run it as root, with sudo")
-
-
-def _tell(step: Step) -> None:
-    click.echo(describe(step))
-
-
-def _silence(_step: Step) -> None:
-    """Say nothing: the steps are told as JSON when all are done."""
 
 
 def _print_json(value: dict[str, Any]) -> None:

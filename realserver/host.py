@@ -99,10 +99,11 @@ class Host:
             settings[ModuleKey("ipip")] = PRESENT if ipip is IpipSupport.LOADED else ABSENT
         return HostState(interfaces, settings, ipip, shared, ledger)
 
-    def decap_program(self, interface: str) -> int | None:
+    def decap_program(self, interface: str) -> int:
         """Find the kernel's id of the unwrapping program on this interface."""
-        found = next(iter(self._own_filters(self._index(interface))), None)
-        return None if found is None else int(found[1])
+        for _, program in self._own_filters(self._index(interface)):
+            return program
+        raise HostError(f"no unwrapping program is on {interface}")
 
     def _interfaces(self) -> tuple[Interface, ...]:
         addresses: dict[int, list[InterfaceAddress]] = {}

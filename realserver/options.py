@@ -71,6 +71,13 @@ JSON = click.option("--json", "is_json", is_flag=True, help="Write JSON.")
 DRY_RUN = click.option(
     "--dry-run", "is_dry_run", is_flag=True, help="Say what would be done, and do nothing."
 )
+ASK = click.option(
+    "--ask",
+    "asked",
+    type=ADDRESS,
+    multiple=True,
+    help="Only ask --interface's segment who answers ARP for this address.",
+)
 DETAILS = (
     click.option("--interface", metavar="IF", help="Where the director's packets come in.  [default: found]"),
     click.option("--director", type=ADDRESS, help="The director; nat: where replies go back through."),

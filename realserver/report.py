@@ -10,21 +10,12 @@ from netaddr import IPAddress
 from rich.console import Console
 from rich.table import Table
 
-from realserver.bpf import MEANING, Count, Reason
+from realserver.bpf import MEANING, Reason
+from realserver.check import Finding, Level
+from realserver.evidence import Answers, Unwrapping
 from realserver.plan import left_alone, plan
 from realserver.settings import HostState, LedgerEntry, Wanted
 from realserver.words import describe, duty_words, key_words, value_words
-
-
-@dataclass(frozen=True, slots=True)
-class Unwrapping:
-    """An interface's unwrapping program, as the kernel tells it; `fault` where it would not."""
-
-    interface: str
-    endpoints: tuple[IPAddress, ...] = ()
-    vips: tuple[IPAddress, ...] = ()
-    counts: tuple[Count, ...] = ()
-    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +80,29 @@ def plan_json(want: Wanted, have: HostState) -> dict[str, Any]:
         "duties": [duty_words(duty) for duty in want.duties],
         "steps": [describe(step) for step in plan(have, want)],
     }
+
+
+def findings_json(findings: tuple[Finding, ...], subjects: tuple[str, ...]) -> dict[str, Any]:
+    """Tell what `check` found."""
+    return {
+        "ok": not any(finding.level is Level.PROBLEM for finding in findings),
+        "checked": list(subjects),
+        "findings": [
+            {
+                "vip": str(finding.vip),
+                "level": finding.level.value,
+                "what": finding.what,
+                "remedy": finding.remedy,
+            }
+            for finding in findings
+        ],
+    }
+
+
+def answer_words(address: IPAddress, answers: Answers) -> str:
+    """Say who answered for an address."""
+    answerers = sorted(str(mac).replace("-", ":").lower() for mac in answers.by_address.get(address, ()))
+    return f"{address} is answered for by {', '.join(answerers) or 'nobody'}"
 
 
 def _entry_json(have: HostState, entry: LedgerEntry) -> dict[str, str]:

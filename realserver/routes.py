@@ -33,7 +33,7 @@ def parse_route(message: Message, name_of: NameOf) -> tuple[RouteKey, Route]:
     destination = (
         f"{attrs['RTA_DST']}/{message['dst_len']}" if "RTA_DST" in attrs else ANYWHERE[message["family"]]
     )
-    table: int = attrs.get("RTA_TABLE", message["table"])
+    table = int(attrs.get("RTA_TABLE") or message["table"])
     priority: int = attrs.get("RTA_PRIORITY", 0)
     key = RouteKey(table, IPNetwork(destination), priority, message["tos"])
     route = Route(

@@ -32,12 +32,18 @@ REASONS = {
 GIVEN = {"arp_ignore": "1", "arp_announce": "2", "rp_filter": "0"}
 
 
+def explain(step: Step) -> str:
+    """Say what the step does, what was there before, and why `up` wants it."""
+    if isinstance(step.key, SysctlKey) and step.after == GIVEN[step.key.name]:
+        return f"{describe(step)}: {REASONS[step.key.name]}"
+    return describe(step)
+
+
 def describe(step: Step) -> str:
-    """Say what the step does, what was there before, and why."""
+    """Say what the step does, and what was there before."""
     match step.key:
-        case SysctlKey(name=name):
-            reason = f": {REASONS[name]}" if step.after == GIVEN[name] else ""
-            return f"set {step.key} to {step.after} (was {value_words(step.before)}){reason}"
+        case SysctlKey():
+            return f"set {step.key} to {step.after} (was {value_words(step.before)})"
         case ModuleKey(name=module):
             return f"load the kernel module {module} (it stays loaded)"
         case LinkKey(name=link):
