@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All packet cases, by room."""
+
+from __future__ import annotations
+
+from tests.packets.case import Case
+from tests.packets.cases import (
+    counters,
+    direct_route,
+    first_packet,
+    fragments,
+    icmp,
+    lifecycle,
+    limits,
+    nat,
+    offload,
+    passing,
+    states,
+    tunnel,
+)
+
+ROOMS = (
+    direct_route,
+    tunnel,
+    nat,
+    first_packet,
+    lifecycle,
+    states,
+    limits,
+    fragments,
+    icmp,
+    offload,
+    passing,
+    counters,
+)
+CASES: tuple[Case, ...] = tuple(
+    Case(f"{room.__name__.rpartition('.')[2]}: {case.name}", case.setting, case.steps)
+    for room in ROOMS
+    for case in room.CASES
+)
+assert len({case.name for case in CASES}) == len(CASES)

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model itself: a frame in, an answer out. Implements `Host` of tests/packets/hosts.py."""
+
+from __future__ import annotations
+
+from scapy.layers.inet import ICMP, IP, TCP
+from scapy.layers.l2 import Ether
+
+from director.model import ForwardingMethod
+from tests.packets import transform
+from tests.packets.case import (
+    Answer,
+    Arrival,
+    Counts,
+    Departure,
+    DestinationCounts,
+    Entry,
+    Packet,
+    State,
+)
+from tests.packets.checksum import ETHERNET, ones_sum
+from tests.packets.model.departure import Forwarder, dropped, passed, transmitted
+from tests.packets.model.table import (
+    FRAGMENT_MS,
+    Ends,
+    Flow,
+    Fragment,
+    Service,
+    Table,
+    opened,
+    received,
+    sent,
+)
+from tests.packets.model.tcp import Seen, step, timeout_ms
+from tests.packets.network import Setting
+
+FIRST_STEP_MS = 3000
+RELATED = (3, 4, 11)  # destination unreachable, source quench, time exceeded
+
+
+class Model:
+    """A director of IPv4 TCP and UDP, in Python. Well-formed frames are its business, and a few others."""
+
+    def __init__(self) -> None:
+        self.table = Table()
+        self.now = 0
+        self.forwarder = Forwarder()
+        self.setting: Setting
+
+    def apply(self, setting: Setting) -> None:
+        self.setting = setting
+        self.forwarder.apply(setting)
+        self.table.apply(setting.configuration)
+
+    def connections(self, now: int) -> frozenset[Entry]:
+        return frozenset(self.table.entries(now))
+
+    def service_counts(self, service: str) -> Counts:
+        return self.table.services[service].counts
+
+    def destination_counts(self, service: str, destination: str) -> DestinationCounts:
+        self.table.sweep(self.now)
+        address, port = destination.split(":")
+        real = self.table.services[service].reals[address, int(port)]
+        return DestinationCounts(real.counts, real.active, real.inactive)
+
+    def handle(self, arrival: Arrival, now: int) -> Answer:
+        self.now = now
+        fault = _fault(arrival.frame)
+        if fault is not None:
+            return fault
+        frame = Ether(arrival.frame)
+        if frame[IP].proto == 1:
+            return self._icmp(frame)
+        if frame[IP].proto not in (6, 17):
+            return passed("not_balanced")
+        if frame[IP].frag:
+            return self._later_fragment(frame)
+        return self._first(arrival, frame)
+
+    def _first(self, arrival: Arrival, frame: Packet) -> Answer:
+        ends = _ends(frame[IP])
+        flow = self.table.find(ends, self.now)
+        if flow is not None and self._is_over(flow, frame):
+            self.table.close(flow)
+            flow = None
+        if flow is not None and not flow.real.present:
+            if not self.setting.configuration.tunables.expire_nodest_conn:
+                return dropped("dest_removed")
+            self.table.close(flow)
+            flow = None
+        if flow is not None:
+            return self._inward(flow, arrival, frame, "hit")
+        reply = self.table.find_reply(ends, self.now)
+        if reply is not None:
+            return self._outward(reply, arrival, frame)
+        service = self.table.service_at(ends[0], ends[3], ends[4])
+        return passed("no_service") if service is None else self._schedule(service, arrival, frame)
+
+    def _is_over(self, flow: Flow, frame: Packet) -> bool:
+        """Whether a new SYN begins another connection (conn_reuse_mode)."""
+        tunables = self.setting.configuration.tunables
+        mode = tunables.conn_reuse_mode
+        if not mode or frame[IP].proto != 6 or "S" not in str(frame[TCP].flags):
+            return False
+        if tunables.expire_nodest_conn and flow.real.weight == 0:
+            return True
+        half_seen = flow.real.method is not ForwardingMethod.NAT
+        return flow.state in (State.TIME_WAIT, State.CLOSE) or bool(
+            mode & 2 and flow.state is State.FIN_WAIT and half_seen
+        )
+
+    def _schedule(self, service: Service, arrival: Arrival, frame: Packet) -> Answer:
+        flags = str(frame[TCP].flags) if frame[IP].proto == 6 else ""
+        starts = "S" in flags or self.setting.configuration.tunables.sloppy_tcp
+        if frame[IP].proto == 6 and "R" in flags:
+            return dropped("rst_unknown")
+        if frame[IP].proto == 6 and not starts:
+            return transmitted("rst_sent", arrival.interface, Departure(bytes(transform.reset_for(frame))))
+        real = service.schedule.choose()
+        if real is None:
+            error = transform.unreachable_port(frame)
+            return self.forwarder.error(arrival, frame, self.now, "no_dest", error)
+        flow = Flow(
+            ends=_ends(frame[IP]),
+            service=service,
+            real=real,
+            interface=arrival.interface,
+            client_macs=(frame.dst, frame.src),
+            state=State.UDP if frame[IP].proto == 17 else State.NONE,
+            expires=self.now + FIRST_STEP_MS,
+        )
+        self.table.open(flow)
+        service.counts, real.counts = opened(service.counts), opened(real.counts)
+        return self._inward(flow, arrival, frame, "new")
+
+    def _inward(self, flow: Flow, arrival: Arrival, frame: Packet, reason: str) -> Answer:
+        self._count_in(flow, frame)
+        half = flow.real.method is not ForwardingMethod.NAT
+        self._step(flow, frame, Seen.INPUT_ONLY if half else Seen.INPUT)
+        self._remember_fragments(flow, frame, backwards=False)
+        return self.forwarder.inward(flow, arrival, frame, self.now, reason)
+
+    def _outward(self, flow: Flow, arrival: Arrival, frame: Packet) -> Answer:
+        self._count_out(flow, frame)
+        self._step(flow, frame, Seen.OUTPUT)
+        self._remember_fragments(flow, frame, backwards=True)
+        return self.forwarder.outward(flow, arrival, frame, "reply")
+
+    def _step(self, flow: Flow, frame: Packet, seen: Seen) -> None:
+        if frame[IP].proto == 6:
+            flow.enter(step(flow.state, seen, str(frame[TCP].flags)))
+        flow.expires = self.now + timeout_ms(self.setting.configuration.timeouts, flow.state)
+
+    def _remember_fragments(self, flow: Flow, frame: Packet, *, backwards: bool) -> None:
+        if frame[IP].flags & 1:
+            self.table.fragments[_pieces(frame)] = Fragment(flow, backwards, self.now + FRAGMENT_MS)
+
+    def _later_fragment(self, frame: Packet) -> Answer:
+        known = self.table.fragments.get(_pieces(frame))
+        if known is None or known.expires <= self.now or known.flow.expires <= self.now:
+            return dropped("fragment_unknown")
+        arrival = Arrival(known.flow.interface, bytes(frame))
+        if known.backwards:
+            self._count_out(known.flow, frame)
+            return self.forwarder.outward(known.flow, arrival, frame, "fragment")
+        self._count_in(known.flow, frame)
+        return self.forwarder.inward(known.flow, arrival, frame, self.now, "fragment")
+
+    def _icmp(self, frame: Packet) -> Answer:
+        if frame[IP].frag or frame[ICMP].type not in RELATED:
+            return passed("icmp_query")
+        if ones_sum(bytes(frame[ICMP])[: frame[IP].len - frame[IP].ihl * 4]) != 0xFFFF:
+            return dropped("bad_checksum")
+        body = bytes(frame[ICMP].payload)
+        if len(body) < 28 or len(body) < (body[0] & 15) * 4 + 8:
+            return passed("icmp_unrelated")
+        quoted = IP(body)
+        if quoted.proto not in (6, 17) or quoted.frag:
+            return passed("icmp_unrelated")
+        protocol, source, sport, target, dport = _ends(quoted)
+        flow = self.table.find((protocol, target, dport, source, sport), self.now)
+        if flow is not None:
+            self._count_in(flow, frame)
+            return self.forwarder.error_inward(flow, frame)
+        flow = self.table.find_reply((protocol, target, dport, source, sport), self.now)
+        if flow is not None:
+            self._count_out(flow, frame)
+            return self.forwarder.error_outward(flow, frame)
+        return passed("icmp_unrelated")
+
+    def _count_in(self, flow: Flow, frame: Packet) -> None:
+        for counted in (flow.service, flow.real):
+            counted.counts = received(counted.counts, frame[IP].len)
+
+    def _count_out(self, flow: Flow, frame: Packet) -> None:
+        for counted in (flow.service, flow.real):
+            counted.counts = sent(counted.counts, frame[IP].len)
+
+
+def _ends(packet: Packet) -> Ends:
+    ports = bytes(packet)[packet.ihl * 4 :]
+    sport, dport = int.from_bytes(ports[:2], "big"), int.from_bytes(ports[2:4], "big")
+    return packet.proto, packet.src, sport, packet.dst, dport
+
+
+def _pieces(frame: Packet) -> tuple[str, str, int, int]:
+    packet = frame[IP]
+    return packet.src, packet.dst, packet.proto, packet.id
+
+
+def _fault(frame: bytes) -> Answer | None:
+    """What keeps a frame from being an IPv4 packet: the checks of RFC 1812 5.2.2."""
+    if len(frame) < ETHERNET:
+        return dropped("truncated")
+    if frame[12:14] != b"\x08\x00":
+        return passed("not_ip")
+    packet = frame[ETHERNET:]
+    if len(packet) < 20:
+        return dropped("truncated")
+    header, length = (packet[0] & 15) * 4, int.from_bytes(packet[2:4], "big")
+    if packet[0] >> 4 != 4 or header < 20 or length < header:
+        return dropped("bad_header")
+    if len(packet) < length:
+        return dropped("truncated")
+    if ones_sum(packet[:header]) != 0xFFFF:
+        return dropped("bad_checksum")
+    needed = {6: 20, 17: 8, 1: 8}.get(packet[9], 0)
+    later = int.from_bytes(packet[6:8], "big") & 0x1FFF
+    return dropped("truncated") if not later and length < header + needed else None

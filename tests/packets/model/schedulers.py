@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The schedulers rr, wrr, lc and wlc after kernel IPVS, over a list in which the last added stands first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import reduce
+from math import gcd
+
+from director.model import ForwardingMethod, Scheduler
+from tests.packets.case import Counts
+
+
+@dataclass(slots=True)
+class Real:
+    """A destination as the model keeps it; it outlives its removal from the configuration."""
+
+    address: str
+    port: int
+    method: ForwardingMethod
+    weight: int
+    present: bool = True
+    active: int = 0
+    inactive: int = 0
+    counts: Counts = field(default_factory=Counts)
+
+    @property
+    def overhead(self) -> int:
+        return 256 * self.active + self.inactive
+
+
+@dataclass(slots=True)
+class Schedule:
+    """The list of a service, and where its scheduler stands: `position` was used last, -1 is the head."""
+
+    scheduler: Scheduler
+    reals: list[Real] = field(default_factory=list)
+    position: int = -1
+    current: int = 0
+    step: int = 1
+    highest: int = 0
+
+    def add(self, real: Real) -> None:
+        self.reals.insert(0, real)
+        if self.position >= 0:
+            self.position += 1
+        self.changed()
+
+    def remove(self, real: Real) -> None:
+        index = self.reals.index(real)
+        del self.reals[index]
+        if self.position >= index:
+            self.position -= 1
+        self.changed()
+
+    def changed(self) -> None:
+        """Take in new weights; only wrr keeps something of them."""
+        if self.scheduler is not Scheduler.WRR:
+            return
+        weights = [real.weight for real in self.reals]
+        self.position = -1
+        self.step = reduce(gcd, weights, 0) or 1
+        self.highest = max(weights, default=0) - (self.step - 1)
+        if self.current > self.highest or self.current == 0:
+            self.current = self.highest
+        elif self.step > 1:
+            self.current = self.current // self.step * self.step + 1
+
+    def choose(self) -> Real | None:
+        """Return the destination of the next connection."""
+        if not any(real.weight > 0 for real in self.reals):
+            return None
+        return {
+            Scheduler.RR: self._round_robin,
+            Scheduler.WRR: self._weighted_round_robin,
+            Scheduler.LC: self._least_connections,
+            Scheduler.WLC: self._weighted_least_connections,
+        }[self.scheduler]()
+
+    def _round_robin(self) -> Real:
+        while True:
+            self.position = (self.position + 1) % len(self.reals)
+            if self.reals[self.position].weight > 0:
+                return self.reals[self.position]
+
+    def _weighted_round_robin(self) -> Real:
+        while True:
+            self.position += 1
+            if self.position == len(self.reals):
+                self.position = 0
+                self.current -= self.step
+                if self.current <= 0:
+                    self.current = self.highest
+            if self.reals[self.position].weight >= max(self.current, 1):
+                return self.reals[self.position]
+
+    def _least_connections(self) -> Real:
+        return min((real for real in self.reals if real.weight > 0), key=lambda real: real.overhead)
+
+    def _weighted_least_connections(self) -> Real:
+        best, *rest = [real for real in self.reals if real.weight > 0]
+        for real in rest:
+            if best.overhead * real.weight > real.overhead * best.weight:
+                best = real
+        return best

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model's memory: services with their destinations, connections, fragments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from director.model import Configuration, ForwardingMethod, ServiceKey, VirtualService
+from tests.packets.case import Counts, Entry, State
+from tests.packets.model.schedulers import Real, Schedule
+from tests.packets.model.tcp import ACTIVE
+
+Ends = tuple[int, str, int, str, int]  # protocol, source, port, destination, port
+FRAGMENT_MS = 30_000
+
+
+@dataclass(slots=True)
+class Service:
+    """A virtual service: how it schedules, and each destination it ever had."""
+
+    key: ServiceKey
+    schedule: Schedule
+    reals: dict[tuple[str, int], Real]
+    counts: Counts = field(default_factory=Counts)
+    present: bool = True
+
+
+@dataclass(slots=True)
+class Flow:
+    """A connection; `method` and `port` are the destination's when it was made."""
+
+    ends: Ends
+    service: Service
+    real: Real
+    interface: int
+    client_macs: tuple[str, str]
+    state: State
+    expires: int
+    timeout: int = 0
+
+    @property
+    def reply_ends(self) -> Ends:
+        protocol, client, cport, _, _ = self.ends
+        return protocol, self.real.address, self.real.port, client, cport
+
+    def enter(self, state: State) -> None:
+        """Change the state, and with it the destination's active and inactive connections."""
+        if (self.state in ACTIVE) != (state in ACTIVE):
+            gained = 1 if state in ACTIVE else -1
+            self.real.active += gained
+            self.real.inactive -= gained
+        self.state = state
+
+
+@dataclass(slots=True)
+class Fragment:
+    """Where the later pieces of a datagram go."""
+
+    flow: Flow
+    backwards: bool
+    expires: int
+
+
+class Table:
+    """Everything the model remembers between frames."""
+
+    def __init__(self) -> None:
+        self.services: dict[str, Service] = {}
+        self.flows: dict[Ends, Flow] = {}
+        self.replies: dict[Ends, Flow] = {}
+        self.fragments: dict[tuple[str, str, int, int], Fragment] = {}
+
+    def apply(self, configuration: Configuration) -> None:
+        wanted = {str(service.key): service for service in configuration.services}
+        for name, service in self.services.items():
+            service.present = name in wanted
+            if not service.present:
+                for real in tuple(service.schedule.reals):
+                    _remove(service, real)
+        for name, target in wanted.items():
+            _update(self._service(name, target), target)
+
+    def service_at(self, protocol: int, address: str, port: int) -> Service | None:
+        for service in self.services.values():
+            key = service.key
+            if service.present and (key.protocol.number, str(key.address), key.port) == (
+                protocol,
+                address,
+                port,
+            ):
+                return service
+        return None
+
+    def find(self, ends: Ends, now: int) -> Flow | None:
+        return self._alive(self.flows.get(ends), now)
+
+    def find_reply(self, ends: Ends, now: int) -> Flow | None:
+        return self._alive(self.replies.get(ends), now)
+
+    def open(self, flow: Flow) -> None:
+        self.flows[flow.ends] = flow
+        flow.real.inactive += 1
+        if flow.real.method is ForwardingMethod.NAT:
+            self.replies[flow.reply_ends] = flow
+
+    def close(self, flow: Flow) -> None:
+        flow.enter(State.NONE)
+        flow.real.inactive -= 1
+        del self.flows[flow.ends]
+        if self.replies.get(flow.reply_ends) is flow:
+            del self.replies[flow.reply_ends]
+
+    def sweep(self, now: int) -> None:
+        for flow in [flow for flow in self.flows.values() if flow.expires <= now]:
+            self.close(flow)
+
+    def entries(self, now: int) -> Iterator[Entry]:
+        self.sweep(now)
+        for flow in self.flows.values():
+            protocol, client, cport, vip, vport = flow.ends
+            yield Entry(
+                protocol=protocol,
+                client=f"{client}:{cport}",
+                virtual=f"{vip}:{vport}",
+                destination=f"{flow.real.address}:{flow.real.port}",
+                state=flow.state,
+                expires=round((flow.expires - now) / 1000),
+            )
+
+    def _alive(self, flow: Flow | None, now: int) -> Flow | None:
+        if flow is not None and flow.expires <= now:
+            self.close(flow)
+            return None
+        return flow
+
+    def _service(self, name: str, wanted: VirtualService) -> Service:
+        if name not in self.services:
+            self.services[name] = Service(wanted.key, Schedule(wanted.scheduler), {})
+        return self.services[name]
+
+
+def _update(service: Service, wanted: VirtualService) -> None:
+    """Bring a service's list to what is wanted, one destination after the other as an operator would."""
+    by_name = {(str(d.address), d.port): d for d in wanted.destinations}
+    for real in tuple(service.schedule.reals):
+        if (real.address, real.port) not in by_name:
+            _remove(service, real)
+    for name, target in by_name.items():
+        known = service.reals.get(name)
+        if known is None:
+            known = service.reals[name] = Real(*name, target.method, target.weight, present=False)
+        edited = (known.method, known.weight) != (target.method, target.weight)
+        known.method, known.weight = target.method, target.weight
+        if not known.present:
+            known.present = True
+            service.schedule.add(known)
+        elif edited:
+            service.schedule.changed()
+
+
+def _remove(service: Service, real: Real) -> None:
+    real.present = False
+    service.schedule.remove(real)
+
+
+def opened(counts: Counts) -> Counts:
+    return replace(counts, connections=counts.connections + 1)
+
+
+def received(counts: Counts, length: int) -> Counts:
+    return replace(counts, packets_in=counts.packets_in + 1, bytes_in=counts.bytes_in + length)
+
+
+def sent(counts: Counts, length: int) -> Counts:
+    return replace(counts, packets_out=counts.packets_out + 1, bytes_out=counts.bytes_out + length)
