@@ -15,8 +15,9 @@ from director.model import Protocol
 class SwapTables:
     """Publish this table image. After it, apply `wrr_changes` to the live cursors, in order.
 
-    Each change is (service id, gcd, max weight) and stands for one `dest_changed` step of the kernel's wrr.
-    `reset_services` and `reset_destinations` are ids given out anew, whose old state must be cleared before the swap.
+    Each change is (service id, `wrr_gcd`, `wrr_max`) and stands for one `dest_changed` step of the kernel's
+    wrr; with (1, 0), an empty list, it puts the cursor of any service at the beginning. `reset_services` and
+    `reset_destinations` are ids given out anew, whose old state must be cleared before the swap.
     """
 
     image: bytes
@@ -27,7 +28,9 @@ class SwapTables:
 
 
 class GuardSide(Enum):
-    """Which end of a packet a guard key is about: its destination (a service) or its source (a NAT server's reply)."""
+    """Which end of a packet a guard key is about: its destination (a service) or its source (a NAT server's
+    reply).
+    """
 
     TO = "to"
     FROM = "from"
@@ -45,7 +48,9 @@ class GuardKey:
 
 @dataclass(frozen=True, slots=True)
 class SetGuard:
-    """These are all the keys whose packets belong to the director. Add new ones before the swap, remove old ones after."""
+    """These are all the keys whose packets belong to the director. Add new ones before the swap, remove old
+    ones after.
+    """
 
     keys: frozenset[GuardKey]
 

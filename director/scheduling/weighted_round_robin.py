@@ -9,14 +9,14 @@ added one by one another first cycle than one that is told all at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import gcd
 
 from director.scheduling.candidate import Candidate, Flow, Load
 
 
-def level_step(weights: Sequence[int]) -> tuple[int, int]:
+def level_step(weights: Collection[int]) -> tuple[int, int]:
     """Return by how much the level sinks a lap, and the level of the first lap (0: no weight above 0).
 
     The first lap's level is the highest weight less what all levels of one step have in common.

@@ -92,6 +92,11 @@ class IdRegistry:
         self._service_pool = _Pool(MAX_SERVICES)
         self._destination_pool = _Pool(MAX_DESTS)
         self._retired: dict[ServiceKey, None] = {}
+        self._holders: dict[int, tuple[ServiceKey, Destination]] = {}
+
+    def holder(self, number: int) -> tuple[ServiceKey, Destination] | None:
+        """Look up whose a destination id is, or was last while connections may still refer to it."""
+        return self._holders.get(number)
 
     def service(self, key: ServiceKey) -> int | None:
         """Look up the id of a present service."""
@@ -147,7 +152,7 @@ class IdRegistry:
             for place, holding in tuple(held.destinations.items()):
                 if not holding.present and self._is_forgotten(holding, referred):
                     self._destination_pool.give_back(holding.id)
-                    del held.destinations[place]
+                    del held.destinations[place], self._holders[holding.id]
             if all(h.present for h in held.destinations.values()):
                 self._settle(key, held)
 
@@ -171,8 +176,10 @@ class IdRegistry:
             if destination.weight > 0 or not known.present:
                 known.last_weight = destination.weight
             known.present, known.unseen = True, 0
+            self._holders[known.id] = service.key, destination
             return None
         new = held.destinations[key] = _Holding(self._destination_pool.take(), destination.weight)
+        self._holders[new.id] = service.key, destination
         return new.id
 
     def _retire_all_but(

@@ -81,7 +81,7 @@ class ImageCompiler:
         self._timeouts, self._tunables = timeouts, tunables
 
     def set_links(self, links: Iterable[Link]) -> None:
-        """Take the interfaces. Frames can leave by those that are up and have a MAC; there is room for 256."""
+        """Take the interfaces; frames can leave by those that are up and have a MAC, up to 256 of them."""
         usable = (link for link in links if link.up and link.mac is not None)
         self._links = tuple(sorted(usable, key=lambda link: link.index)[:MAX_LINKS])
 

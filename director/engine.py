@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one place that decides: facts in, orders out.
+
+It holds the configuration, the stable ids and what is known of the network, and turns each event into
+commands. It does no I/O, asks no clock and draws no chance: the same events give the same commands. Facts
+that change nothing give none, so a shell may tell things twice. `handle_all` takes many events as one: one
+image for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from netaddr import IPAddress
+
+from director.commands import (
+    Command,
+    GuardKey,
+    GuardSide,
+    Level,
+    Log,
+    ResolveRoute,
+    SetAddresses,
+    SetGuard,
+    SolicitNeighbour,
+    SwapTables,
+)
+from director.config.diff import Change, ServicesReordered, SettingChanged, diff
+from director.events import (
+    ConfigurationApplied,
+    ConnectionsCounted,
+    Event,
+    LinkChanged,
+    LinkRemoved,
+    NeighbourChanged,
+    RouteResolved,
+    RoutesChanged,
+)
+from director.model import (
+    Configuration,
+    Destination,
+    ForwardingMethod,
+    Link,
+    NextHop,
+    Route,
+    ServiceKey,
+    Settings,
+    VirtualService,
+)
+from director.model.counters import NextHopStatus
+from director.tables import IdRegistry, ImageCompiler
+from director.tables.next_hops import NextHops
+from director.tables.wrr_steps import wrr_steps
+
+MAX_LOGS = 200
+"""One event can change the ways of a hundred thousand destinations; the log says how many lines it leaves out."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What one call of the engine gathers before it becomes commands."""
+
+    logs: list[Log] = field(default_factory=list)
+    questions: dict[ResolveRoute | SolicitNeighbour, None] = field(default_factory=dict)
+    newly_guarded: set[GuardKey] = field(default_factory=set)
+    wrr_changes: list[tuple[int, int, int]] = field(default_factory=list)
+    reset_services: dict[int, None] = field(default_factory=dict)
+    reset_destinations: dict[int, None] = field(default_factory=dict)
+    image_is_stale: bool = False
+    guard_is_stale: bool = False
+
+    def shown_logs(self) -> Iterator[Log]:
+        yield from self.logs[:MAX_LOGS]
+        if len(self.logs) > MAX_LOGS:
+            yield Log(Level.INFO, "more of this", (("lines", str(len(self.logs) - MAX_LOGS)),))
+
+    def log(self, level: Level, event: str, *fields: tuple[str, str]) -> None:
+        self.logs.append(Log(level, event, fields))
+
+    def ask(self, question: ResolveRoute | SolicitNeighbour) -> None:
+        self.questions[question] = None
+
+
+class Engine:
+    """The director's mind."""
+
+    def __init__(self) -> None:
+        self._configuration: Configuration | None = None
+        self._settings = Settings()
+        self._ids = IdRegistry()
+        self._compiler = ImageCompiler()
+        self._next_hops = NextHops()
+        self._guards: dict[ServiceKey, frozenset[GuardKey]] = {}
+        self._guard: frozenset[GuardKey] | None = None
+        self._addresses: frozenset[IPAddress] | None = None
+        self._generation = 0
+
+    @property
+    def configuration(self) -> Configuration:
+        """Return the configuration in force."""
+        return self._configuration if self._configuration is not None else Configuration()
+
+    @property
+    def generation(self) -> int:
+        """Return the generation of the last image; 0 before the first."""
+        return self._generation
+
+    @property
+    def addresses(self) -> frozenset[IPAddress]:
+        """Return the VIPs that the director holds."""
+        return self._addresses or frozenset()
+
+    @property
+    def needed_neighbours(self) -> tuple[SolicitNeighbour, ...]:
+        """Return the neighbours that must stay resolved: a shell confirms them from time to time."""
+        return tuple(SolicitNeighbour(*place) for place in self._next_hops.needed_neighbours)
+
+    def service_id(self, key: ServiceKey) -> int | None:
+        """Look up a service's stable id."""
+        return self._ids.service(key)
+
+    def destination_id(self, key: ServiceKey, address: IPAddress, port: int) -> int | None:
+        """Look up a destination's stable id, by the port it is reached at."""
+        return self._ids.destination(key, address, port)
+
+    def destination_of(self, number: int) -> tuple[ServiceKey, Destination] | None:
+        """Look up whose an id is; also of a deleted destination that connections still refer to."""
+        return self._ids.holder(number)
+
+    def next_hop(self, address: IPAddress) -> NextHop | None:
+        """Look up the way to a destination's address."""
+        return self._next_hops.next_hop(address)
+
+    def next_hop_status(self) -> tuple[NextHopStatus, ...]:
+        """Tell for each destination's address how far the way to it is known."""
+        return tuple(self._next_hops.status(address) for address in self._next_hops.wanted)
+
+    def why_unresolved(self, address: IPAddress) -> str | None:
+        """Say in words what is missing on the way to a destination's address, or None."""
+        return self._next_hops.why_unresolved(address)
+
+    def why_refused(self, configuration: Configuration) -> str | None:
+        """Say in words why this valid configuration can not be applied now, or None.
+
+        The ids of deleted destinations are kept as long as connections refer to them, so there may be too few
+        left.
+        """
+        return self._ids.lacks_room_for(self._changed_services(configuration))
+
+    def handle(self, event: Event) -> list[Command]:
+        """Take one fact; return what is to be done, in this order."""
+        return self.handle_all((event,))
+
+    def handle_all(self, events: Iterable[Event]) -> list[Command]:
+        """Take several facts as one."""
+        turn = _Turn()
+        for event in events:
+            self._take(event, turn)
+        return self._orders(turn)
+
+    def _take(self, event: Event, turn: _Turn) -> None:
+        match event:
+            case ConfigurationApplied(configuration):
+                self._apply(configuration, turn)
+            case LinkChanged(link):
+                self._take_link(link.index, link, turn)
+            case LinkRemoved(index):
+                self._take_link(index, None, turn)
+            case RouteResolved(destination, route):
+                self._take_route(destination, route, turn)
+            case RoutesChanged():
+                for address in self._next_hops.wanted:
+                    turn.ask(ResolveRoute(address))
+            case NeighbourChanged(neighbour):
+                changed = self._next_hops.learn_neighbour(neighbour)
+                self._renew(changed, turn)
+                self._solicit(changed, turn)
+            case ConnectionsCounted(destination_ids):
+                self._ids.census(destination_ids)
+
+    def _orders(self, turn: _Turn) -> list[Command]:
+        """Put the turn in order: what is new is guarded before the tables know it, what is gone until they
+        forgot it.
+        """
+        commands: list[Command] = [*turn.shown_logs()]
+        if self._configuration is None:
+            return commands
+        held = self._guard or frozenset()
+        if self._guard is None or not turn.newly_guarded <= held:
+            held |= turn.newly_guarded
+            commands.append(SetGuard(held))
+        commands.extend(turn.questions)
+        if turn.image_is_stale or self._generation == 0:
+            commands.append(self._swap(turn))
+        commands.extend(self._set_addresses(self._configuration))
+        self._guard = frozenset().union(*self._guards.values()) if turn.guard_is_stale else held
+        if self._guard != held:
+            commands.append(SetGuard(self._guard))
+        return commands
+
+    def _swap(self, turn: _Turn) -> SwapTables:
+        self._generation += 1
+        return SwapTables(
+            self._compiler.image(self._generation),
+            self._generation,
+            tuple(turn.wrr_changes),
+            tuple(turn.reset_services),
+            tuple(turn.reset_destinations),
+        )
+
+    def _set_addresses(self, configuration: Configuration) -> Iterator[SetAddresses]:
+        addresses = frozenset(service.key.address for service in configuration.services)
+        if self._settings.bind_vips and addresses != self._addresses:
+            self._addresses = addresses
+            yield SetAddresses(addresses)
+
+    def _apply(self, configuration: Configuration, turn: _Turn) -> None:
+        refused = self.why_refused(configuration)
+        if refused is not None:
+            turn.log(Level.WARNING, "configuration refused", ("why", refused))
+            return
+        if self._configuration is None:
+            self._settings = configuration.settings
+            self._configuration = Configuration(settings=configuration.settings)
+        changes = diff(self._configuration, configuration)
+        _log_changes(changes, turn)
+        turn.image_is_stale |= any(_shows_in_image(change) for change in changes)
+        self._compiler.set_options(configuration.timeouts, configuration.tunables)
+        self._change_services(self._configuration, configuration, turn)
+        self._configuration = configuration
+
+    def _change_services(self, before: Configuration, after: Configuration, turn: _Turn) -> None:
+        old = {service.key: service for service in before.services}
+        kept = {service.key for service in after.services}
+        changed = self._changed_services(after)
+        removed = [service for service in before.services if service.key not in kept]
+        for address in self._next_hops.want(_addresses(changed)):
+            turn.ask(ResolveRoute(address))
+        replaced = [old[service.key] for service in changed if service.key in old]
+        for address in self._next_hops.give_up(_addresses((*removed, *replaced))):
+            self._compiler.set_next_hop(address, None)
+        for service in removed:
+            self._remove(service, turn)
+        for service in changed:
+            self._set(old.get(service.key), service, turn)
+
+    def _remove(self, service: VirtualService, turn: _Turn) -> None:
+        self._ids.release(service.key)
+        self._compiler.remove_service(service.key)
+        del self._guards[service.key]
+        turn.guard_is_stale = True
+
+    def _set(self, before: VirtualService | None, service: VirtualService, turn: _Turn) -> None:
+        assignment = self._ids.assign(service)
+        turn.reset_services.update(dict.fromkeys(assignment.new_services))
+        turn.reset_destinations.update(dict.fromkeys(assignment.new_destinations))
+        turn.wrr_changes.extend((assignment.ids.service, *step) for step in wrr_steps(before, service))
+        self._compiler.set_service(service, assignment.ids)
+        keys = _guard_keys(service)
+        if keys != self._guards.get(service.key):
+            self._guards[service.key] = keys
+            turn.newly_guarded |= keys
+            turn.guard_is_stale = True
+
+    def _changed_services(self, configuration: Configuration) -> list[VirtualService]:
+        old = {service.key: service for service in self.configuration.services}
+        return [service for service in configuration.services if old.get(service.key) != service]
+
+    def _take_link(self, index: int, link: Link | None, turn: _Turn) -> None:
+        before = self._next_hops.links
+        self._renew(self._next_hops.learn_link(index, link), turn)
+        if self._next_hops.links != before:
+            self._compiler.set_links(self._next_hops.links)
+            turn.image_is_stale = True
+            self._solicit(self._next_hops.users_behind(index), turn)
+
+    def _take_route(self, destination: IPAddress, route: Route | None, turn: _Turn) -> None:
+        was = self._next_hops.why_unresolved(destination)
+        changed = self._next_hops.learn_route(destination, route)
+        self._renew(changed, turn)
+        if self._next_hops.why_unresolved(destination) == was:
+            return
+        if route is None and not changed:
+            self._log_way(destination, turn)
+        self._solicit((destination,), turn)
+
+    def _renew(self, addresses: Iterable[IPAddress], turn: _Turn) -> None:
+        """Bring changed next hops into the image."""
+        for address in addresses:
+            self._compiler.set_next_hop(address, self._next_hops.next_hop(address))
+            turn.image_is_stale = True
+            self._log_way(address, turn)
+
+    def _solicit(self, addresses: Iterable[IPAddress], turn: _Turn) -> None:
+        for address in addresses:
+            place = self._next_hops.unresolved_neighbour(address)
+            if place is not None:
+                turn.ask(SolicitNeighbour(*place))
+
+    def _log_way(self, address: IPAddress, turn: _Turn) -> None:
+        why = self._next_hops.why_unresolved(address)
+        if why is not None:
+            turn.log(Level.WARNING, "destination unreachable", ("destination", str(address)), ("why", why))
+            return
+        way = self._next_hops.status(address)
+        fields = (("interface", str(way.interface)), ("via", str(way.via)), ("mac", str(way.mac)))
+        turn.log(Level.INFO, "destination reachable", ("destination", str(address)), *fields)
+
+
+def _log_changes(changes: Iterable[Change], turn: _Turn) -> None:
+    for change in changes:
+        level = Level.WARNING if _waits_for_restart(change) else Level.INFO
+        turn.log(level, "configuration changed", ("change", str(change)))
+
+
+def _waits_for_restart(change: Change) -> bool:
+    return isinstance(change, SettingChanged) and change.needs_restart
+
+
+def _shows_in_image(change: Change) -> bool:
+    return not isinstance(change, ServicesReordered) and not _waits_for_restart(change)
+
+
+def _addresses(services: Iterable[VirtualService]) -> Iterator[IPAddress]:
+    return (destination.address for service in services for destination in service.destinations)
+
+
+def _guard_keys(service: VirtualService) -> frozenset[GuardKey]:
+    """Return whose packets the local stack must not answer: clients' to the service, and NAT servers'
+    replies.
+    """
+    key = service.key
+    replies = (
+        GuardKey(GuardSide.FROM, key.protocol, destination.address, destination.port)
+        for destination in service.destinations
+        if destination.method is ForwardingMethod.NAT
+    )
+    return frozenset((GuardKey(GuardSide.TO, key.protocol, key.address, key.port), *replies))
