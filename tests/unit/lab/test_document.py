@@ -55,49 +55,52 @@ listen = ["0.0.0.0:80", "[::]:80"]
 """
 
 
-def test_every_key_of_a_topology_is_parsed() -> None:
-    assert parse_topology(EVERYTHING, PATH) == Topology(
-        name="small",
-        summary="all there is",
-        segments=(Segment("lan", SegmentKind.BRIDGE, 1400),),
-        nodes=(
-            Node(
-                name="a",
-                interfaces=(
-                    Interface(
-                        name="lan",
-                        segment="lan",
-                        addresses=(IPNetwork("10.0.0.1/24"), IPNetwork("fd00::1/64")),
-                        mtu=1300,
-                        mac=EUI("02:00:00:00:00:01"),
-                        offloads=(
-                            OffloadSetting(Offload.TX, Switch.OFF),
-                            OffloadSetting(Offload.GRO, Switch.ON),
-                        ),
-                    ),
-                ),
-                routes=(
-                    Route(IPNetwork("0.0.0.0/0"), IPAddress("10.0.0.2"), None, 254, None),
-                    Route(IPNetwork("fd01::/64"), IPAddress("fd00::2"), None, 7, 1220),
-                    Route(IPNetwork("192.0.2.0/24"), None, "lan", 254, None),
-                ),
-                rules=(Rule(IPNetwork("fd00::1/128"), IPNetwork("fd01::/64"), 7, 1000),),
-                neighbours=(Neighbour(IPAddress("10.0.0.9"), EUI("02:00:00:00:00:09"), "lan"),),
-                sysctls=(
-                    Sysctl("net.ipv4.ip_forward", "1"),
-                    Sysctl("net.ipv4.ip_local_port_range", "1024 65535"),
-                ),
-                nameservers=(IPAddress("10.0.0.53"),),
-                services=(
-                    Service(
-                        "web",
-                        ServiceKind.NGINX,
-                        (Endpoint(IPAddress("0.0.0.0"), 80), Endpoint(IPAddress("::"), 80)),
+PARSED = Topology(
+    name="small",
+    summary="all there is",
+    segments=(Segment("lan", SegmentKind.BRIDGE, 1400),),
+    nodes=(
+        Node(
+            name="a",
+            interfaces=(
+                Interface(
+                    name="lan",
+                    segment="lan",
+                    addresses=(IPNetwork("10.0.0.1/24"), IPNetwork("fd00::1/64")),
+                    mtu=1300,
+                    mac=EUI("02:00:00:00:00:01"),
+                    offloads=(
+                        OffloadSetting(Offload.TX, Switch.OFF),
+                        OffloadSetting(Offload.GRO, Switch.ON),
                     ),
                 ),
             ),
+            routes=(
+                Route(IPNetwork("0.0.0.0/0"), IPAddress("10.0.0.2"), None, 254, None),
+                Route(IPNetwork("fd01::/64"), IPAddress("fd00::2"), None, 7, 1220),
+                Route(IPNetwork("192.0.2.0/24"), None, "lan", 254, None),
+            ),
+            rules=(Rule(IPNetwork("fd00::1/128"), IPNetwork("fd01::/64"), 7, 1000),),
+            neighbours=(Neighbour(IPAddress("10.0.0.9"), EUI("02:00:00:00:00:09"), "lan"),),
+            sysctls=(
+                Sysctl("net.ipv4.ip_forward", "1"),
+                Sysctl("net.ipv4.ip_local_port_range", "1024 65535"),
+            ),
+            nameservers=(IPAddress("10.0.0.53"),),
+            services=(
+                Service(
+                    "web",
+                    ServiceKind.NGINX,
+                    (Endpoint(IPAddress("0.0.0.0"), 80), Endpoint(IPAddress("::"), 80)),
+                ),
+            ),
         ),
-    )
+    ),
+)
+
+
+def test_every_key_of_a_topology_is_parsed() -> None:
+    assert parse_topology(EVERYTHING, PATH) == PARSED
 
 
 SMALL = """
