@@ -19,13 +19,23 @@ for declaration in DECLARATIONS:
     ffibuilder.cdef(declaration.read_text())
 ffibuilder.set_source(
     "director.datapath._native",
-    '#include "native.h"\n#include "guard.h"\n'
-    "#include <bpf/bpf.h>\n#include <bpf/libbpf.h>\n#include <linux/if_link.h>\n",
+    '#include "native.h"\n#include <bpf/bpf.h>\n#include <bpf/libbpf.h>\n#include <linux/if_link.h>\n',
     sources=SOURCES,
     depends=[str(path) for path in HEADERS + DECLARATIONS],
-    include_dirs=[str(HERE)],
     libraries=["bpf"],
     # The wire layouts alias bytes that other types wrote: with strict aliasing gcc drops such stores.
-    extra_compile_args=["-O2", "-g", "-std=gnu11", "-fno-strict-aliasing", "-Wall", "-Wextra", "-pthread"],
+    # -iquote: our sched.h must not stand in the way of the system's.
+    extra_compile_args=[
+        "-O2",
+        "-g",
+        "-std=gnu11",
+        "-fno-strict-aliasing",
+        "-Wall",
+        "-Wextra",
+        "-pthread",
+        "-iquote",
+        str(HERE),
+    ],
+    define_macros=[("_GNU_SOURCE", "1")],
     extra_link_args=["-pthread"],
 )

@@ -8,6 +8,7 @@
  *   destinations  indexed by the destination's stable id; an absent one has flags 0
  *   lists         per service its destinations {id, weight} in kernel IPVS's list order (the reverse of adding)
  *   look-up       per sh or mh service an array of destination ids, 0 for none
+ *   links         the interfaces, LB_LINKS_PER_LINE to a line
  *   timeouts      lines of LB_TIMEOUTS milliseconds, by enum lb_timeout
  * The state region lives as long as the data path and is indexed by stable id, never by line, so that it outlives
  * images. Stable ids start at 1. Same bytes for every host; director/tables/layout.py is the twin of this file.
@@ -27,6 +28,8 @@ enum {
 	LB_MAX_SERVICE_DESTS = 1024, /* destinations of one service */
 	LB_DESTS_PER_LINE = 8,
 	LB_IDS_PER_LINE = 16,
+	LB_LINKS_PER_LINE = 4,
+	LB_MAX_LINKS = 256,
 	LB_SH_SIZE = 256,
 	LB_MH_SIZE = 4093,
 };
@@ -80,7 +83,9 @@ struct lb_image_header {
 	u8 sloppy_tcp;
 	u8 unused;
 	u32 timeouts_first;
-	u32 spare[3];
+	u32 links_first;
+	u32 links_count;
+	u32 spare;
 };
 _Static_assert(sizeof(struct lb_image_header) == LB_LINE, "one line");
 
@@ -124,6 +129,13 @@ struct lb_list_item {
 	s32 weight;
 };
 
+struct lb_link {
+	u32 ifindex;
+	u8 mac[LB_ETH_ALEN];
+	u16 mtu;
+	u32 spare;
+};
+_Static_assert(sizeof(struct lb_link) * LB_LINKS_PER_LINE == LB_LINE, "whole links in a line");
 _Static_assert(sizeof(struct lb_list_item) * LB_DESTS_PER_LINE == LB_LINE, "whole items in a line");
 
 /* Mix one 64-bit word into a hash (the finishing step of a multiplicative hash; any odd constant with mixed bits does). */

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The connection table: a flat, fixed-size, set-associative array of 64-byte entries that every host shares.
+ *
+ * An entry's place follows from its key's hash: a home set of LB_WAYS entries, begun at a way that the hash names, and
+ * when that set has no empty place, a second set. A search ends at the first empty place, so a hit usually touches one
+ * cache line. That needs an invariant: between an entry and where its search begins, no place is empty. An entry that
+ * dies therefore leaves a DEAD place, which the next claim may take; only the sweeper (conntable.c) turns dead places
+ * empty again.
+ */
+#ifndef LB_CONN_H
+#define LB_CONN_H
+
+#include "entry.h"
+#include "parse.h"
+#include "state.h"
+
+static LB_INLINE u64 lb_key_hash(struct lb_ctx *ctx, const struct lb_key *key)
+{
+	u64 hash = lb_mix_addr(lb_conn_seed(ctx), &key->source);
+
+	hash = lb_mix_addr(hash, &key->destination);
+	return lb_mix(hash, (u64)key->kind << 48 | (u64)key->protocol << 32 | (u64)key->sport << 16 | key->dport);
+}
+
+/* The hash's upper half, never 0: 0 with all else 0 is an empty place. */
+static LB_INLINE u32 lb_hash_tag(u64 hash)
+{
+	return (u32)(hash >> 32) | 1;
+}
+
+/* Index of the i-th place at which an entry with this hash may stand, 0 <= i < 2 * LB_WAYS. */
+static LB_INLINE u32 lb_conn_place(struct lb_ctx *ctx, u64 hash, u32 i)
+{
+	u32 home = (u32)hash;
+	u32 second = home ^ (lb_hash_tag(hash) * 0x5bd1e995);
+	u32 set = (i < LB_WAYS ? home : second) & lb_conn_set_mask(ctx);
+
+	return set * LB_WAYS + ((home >> 29) + i) % LB_WAYS;
+}
+
+static LB_INLINE int lb_conn_has_key(const struct lb_conn *conn, const struct lb_key *key)
+{
+	return conn->cport == key->sport && conn->vport == key->dport && conn->protocol == key->protocol &&
+	       conn->family == key->family && lb_addr_equal(&conn->caddr, &key->source) &&
+	       lb_addr_equal(&conn->vaddr, &key->destination);
+}
+
+/* A found entry: `control` as it was when the key was compared. */
+struct lb_found {
+	struct lb_conn *conn;
+	u64 control;
+	u32 index;
+};
+
+/* Find the live entry with this key; FLOW keys find REPLY entries too. 1 when found. */
+static LB_INLINE int lb_conn_find(struct lb_ctx *ctx, const struct lb_key *key, struct lb_found *found)
+{
+	u64 hash = lb_key_hash(ctx, key);
+
+	for (u32 i = 0; i < 2 * LB_WAYS; i++) {
+		u32 index = lb_conn_place(ctx, hash, i);
+		struct lb_conn *conn = lb_conn_at(ctx, index);
+		u64 control;
+
+		if (!conn)
+			return 0;
+		control = lb_conn_control(conn);
+		if (control == 0)
+			return 0;
+		if (lb_control_tag(control) != lb_hash_tag(hash) || !lb_conn_alive(conn, control, lb_now(ctx)) ||
+		    !lb_conn_has_key(conn, key))
+			continue;
+		if (lb_conn_control(conn) != control)
+			continue;
+		*found = (struct lb_found){.conn = conn, .control = control, .index = index};
+		return 1;
+	}
+	return 0;
+}
+
+static LB_INLINE void lb_count_state(struct lb_ctx *ctx, u32 dest, u8 state, s32 by)
+{
+	struct lb_dest_state *counts = lb_dest_state(ctx, dest);
+
+	if (counts)
+		__sync_fetch_and_add(lb_state_active(state) ? &counts->active : &counts->inactive, by);
+}
+
+/* Let go of what the entry held; the caller has won it by compare-and-swap. A flow takes its REPLY with it. */
+static LB_INLINE void lb_conn_release(struct lb_ctx *ctx, const struct lb_found *found)
+{
+	struct lb_conn *conn = found->conn;
+	struct lb_conn *reply;
+	u64 control;
+
+	if (lb_control_kind(found->control) != LB_CONN_FLOW)
+		return;
+	lb_count_state(ctx, conn->dest, lb_control_state(found->control), -1);
+	reply = conn->peer ? lb_conn_at(ctx, conn->peer) : 0;
+	if (!reply || reply->peer != found->index)
+		return;
+	control = lb_conn_control(reply);
+	if (lb_control_kind(control) != LB_CONN_REPLY)
+		return;
+	reply->expires = lb_now(ctx);
+	lb_conn_swap(reply, control, (control & ~0xffULL) | LB_CONN_DEAD);
+}
+
+/* End an entry now. The one whose compare-and-swap wins takes back its counts. */
+static LB_INLINE void lb_conn_kill(struct lb_ctx *ctx, const struct lb_found *found)
+{
+	u64 bare = found->control & ~0xffULL;
+
+	if (!lb_conn_swap(found->conn, found->control, bare | LB_CONN_BUSY))
+		return;
+	lb_conn_release(ctx, found);
+	found->conn->expires = lb_now(ctx);
+	__atomic_store_n(&found->conn->control, bare | LB_CONN_DEAD, __ATOMIC_RELEASE);
+}
+
+/* Whether a place can be claimed: nobody's, or an entry whose time is over. A REPLY ends with its flow only. */
+static LB_INLINE int lb_conn_claimable(const struct lb_conn *conn, u64 control, u32 now)
+{
+	u8 kind = lb_control_kind(control);
+
+	return kind <= LB_CONN_DEAD || (kind > LB_CONN_BUSY && !lb_conn_alive(conn, control, now));
+}
+
+/* Take a place from whoever has it. 0 when another was quicker. */
+static LB_INLINE int lb_conn_take(struct lb_ctx *ctx, struct lb_found *found, u64 hash)
+{
+	u64 busy = lb_control(lb_hash_tag(hash), lb_control_version(found->control) + 1, 0, LB_CONN_BUSY);
+
+	if (!lb_conn_swap(found->conn, found->control, busy))
+		return 0;
+	lb_conn_release(ctx, found);
+	found->control = busy;
+	return 1;
+}
+
+static LB_INLINE int lb_conn_half_open(u64 control)
+{
+	return lb_control_kind(control) == LB_CONN_FLOW && lb_control_state(control) == LB_S_SYN_RECV;
+}
+
+/*
+ * Claim a place for this key. When none is free, the half-open connection nearest its end gives way: a flood of SYNs
+ * then fights for places with itself, not with established connections. 0 when there is none of those either.
+ */
+static LB_INLINE int lb_conn_claim(struct lb_ctx *ctx, const struct lb_key *key, struct lb_found *found)
+{
+	u64 hash = lb_key_hash(ctx, key);
+	struct lb_found victim = {0};
+
+	for (u32 i = 0; i < 2 * LB_WAYS; i++) {
+		struct lb_found place = {.index = lb_conn_place(ctx, hash, i)};
+
+		place.conn = lb_conn_at(ctx, place.index);
+		if (!place.conn || place.index == 0) /* place 0 is never used: peer 0 means none */
+			continue;
+		place.control = lb_conn_control(place.conn);
+		if (lb_conn_claimable(place.conn, place.control, lb_now(ctx)) && lb_conn_take(ctx, &place, hash)) {
+			*found = place;
+			return 1;
+		}
+		if (lb_conn_half_open(place.control) &&
+		    (!victim.conn || (s32)(place.conn->expires - victim.conn->expires) < 0))
+			victim = place;
+	}
+	if (!victim.conn || !lb_conn_take(ctx, &victim, hash))
+		return 0;
+	*found = victim;
+	return 1;
+}
+
+/* Write the key into a claimed entry; the caller fills in the rest, then publishes it. */
+static LB_INLINE void lb_conn_write_key(struct lb_conn *conn, const struct lb_key *key)
+{
+	conn->caddr = key->source;
+	conn->vaddr = key->destination;
+	conn->cport = key->sport;
+	conn->vport = key->dport;
+	conn->protocol = key->protocol;
+	conn->family = key->family;
+	conn->flags = 0;
+	conn->packets = 0;
+	conn->peer = 0;
+}
+
+static LB_INLINE void lb_conn_publish(struct lb_found *found, u8 state, enum lb_conn_kind kind)
+{
+	u64 control = lb_control(lb_control_tag(found->control), lb_control_version(found->control), state, kind);
+
+	__atomic_store_n(&found->conn->control, control, __ATOMIC_RELEASE);
+	found->control = control;
+}
+
+/* Move an entry to a state, once, and the counts with it. Gives up if the entry died meanwhile. */
+static LB_INLINE void lb_conn_set_state(struct lb_ctx *ctx, struct lb_found *found, u8 state)
+{
+	u8 old = lb_control_state(found->control);
+	u64 next = (found->control & ~0xff00ULL) | (u64)state << 8;
+
+	if (old == state || !lb_conn_swap(found->conn, found->control, next))
+		return;
+	found->control = next;
+	if (lb_state_active(old) != lb_state_active(state)) {
+		lb_count_state(ctx, found->conn->dest, old, -1);
+		lb_count_state(ctx, found->conn->dest, state, 1);
+	}
+}
+
+/* The live flow that a REPLY or FRAGMENT entry speaks of. 1 when it is still the same flow. */
+static LB_INLINE int lb_conn_flow_at(struct lb_ctx *ctx, u32 index, struct lb_found *flow)
+{
+	struct lb_conn *conn = lb_conn_at(ctx, index);
+	u64 control;
+
+	if (!conn)
+		return 0;
+	control = lb_conn_control(conn);
+	if (lb_control_kind(control) != LB_CONN_FLOW || !lb_conn_alive(conn, control, lb_now(ctx)))
+		return 0;
+	*flow = (struct lb_found){.conn = conn, .control = control, .index = index};
+	return 1;
+}
+
+static LB_INLINE int lb_conn_flow_of_reply(struct lb_ctx *ctx, const struct lb_found *reply, struct lb_found *flow)
+{
+	return lb_conn_flow_at(ctx, reply->conn->peer, flow) && flow->conn->peer == reply->index;
+}
+
+static LB_INLINE int lb_conn_flow_of_fragment(struct lb_ctx *ctx, const struct lb_found *piece, struct lb_found *flow)
+{
+	return lb_conn_flow_at(ctx, piece->conn->peer, flow) &&
+	       lb_control_tag(flow->control) == piece->conn->dest &&
+	       lb_control_version(flow->control) == piece->conn->packets;
+}
+
+#endif

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Sweeping and listing the connection table.
+ *
+ * The sweeper alone makes dead places empty. It may do so when no search for a live entry passes the place: none in
+ * the set itself, and none that overflowed from this set into its second one (a search goes there only past a set
+ * without an empty place). It learns the overflows in one round and uses them in the next. A place must have been dead
+ * since before that round began: then it was free to be claimed all the time, and nothing can have overflowed since.
+ */
+#include "conntable.h"
+
+#include <stdlib.h>
+
+#include "host_user.h"
+
+struct lb_sweeper {
+	struct lb_datapath *datapath;
+	u32 next;	    /* set */
+	u32 began;	    /* this round, ms */
+	u32 known_since;    /* when the round of `overflowed` began */
+	int known;	    /* a whole round is in `overflowed` */
+	u8 *overflowed;	    /* by set: an entry of it stands in its second set */
+	u8 *overflowing;    /* the same, of the round that is under way */
+};
+
+struct lb_sweeper *lb_sweeper_new(struct lb_datapath *datapath)
+{
+	struct lb_sweeper *sweeper = calloc(1, sizeof(*sweeper));
+
+	if (!sweeper)
+		return NULL;
+	sweeper->datapath = datapath;
+	sweeper->overflowed = calloc(datapath->sets, 1);
+	sweeper->overflowing = calloc(datapath->sets, 1);
+	if (!sweeper->overflowed || !sweeper->overflowing) {
+		lb_sweeper_free(sweeper);
+		return NULL;
+	}
+	return sweeper;
+}
+
+void lb_sweeper_free(struct lb_sweeper *sweeper)
+{
+	if (!sweeper)
+		return;
+	free(sweeper->overflowed);
+	free(sweeper->overflowing);
+	free(sweeper);
+}
+
+static struct lb_key lb_key_of(const struct lb_conn *conn, u64 control)
+{
+	return (struct lb_key){
+	    .source = conn->caddr,
+	    .destination = conn->vaddr,
+	    .sport = conn->cport,
+	    .dport = conn->vport,
+	    .protocol = conn->protocol,
+	    .family = conn->family,
+	    .kind = lb_control_kind(control) == LB_CONN_FRAGMENT,
+	};
+}
+
+/* End what has expired, and a REPLY or FRAGMENT whose flow is gone. 1 when it ended. */
+static u32 lb_sweep_entry(struct lb_ctx *ctx, struct lb_found *found)
+{
+	u8 kind = lb_control_kind(found->control);
+	struct lb_found flow;
+
+	if (kind <= LB_CONN_BUSY)
+		return 0;
+	if (lb_conn_alive(found->conn, found->control, ctx->now) &&
+	    (kind != LB_CONN_REPLY || lb_conn_flow_of_reply(ctx, found, &flow)))
+		return 0;
+	lb_conn_kill(ctx, found);
+	return kind == LB_CONN_FLOW;
+}
+
+/* The ways of one set, as the sweeper sees them. */
+struct lb_set_view {
+	struct lb_found place[LB_WAYS];
+	u8 start[LB_WAYS]; /* where the search for a live entry begins */
+	int empty;	   /* there is an empty place */
+	int busy;	   /* somebody is writing: leave the set alone */
+};
+
+static void lb_view_place(struct lb_sweeper *sweeper, struct lb_ctx *ctx, struct lb_set_view *view, u32 set, u32 way)
+{
+	struct lb_found *found = &view->place[way];
+	struct lb_key key;
+	u64 hash;
+
+	found->control = lb_conn_control(found->conn);
+	view->empty |= found->control == 0;
+	view->busy |= lb_control_kind(found->control) == LB_CONN_BUSY;
+	if (lb_control_kind(found->control) <= LB_CONN_BUSY)
+		return;
+	key = lb_key_of(found->conn, found->control);
+	hash = lb_key_hash(ctx, &key);
+	view->start[way] = ((u32)hash >> 29) % LB_WAYS;
+	if (((u32)hash & (sweeper->datapath->sets - 1)) != set)
+		sweeper->overflowing[(u32)hash & (sweeper->datapath->sets - 1)] = 1;
+}
+
+/* Whether the search for some live entry of the set passes this way. */
+static int lb_way_needed(const struct lb_set_view *view, u32 way)
+{
+	for (u32 i = 0; i < LB_WAYS; i++) {
+		u32 from = view->start[i];
+
+		if (lb_control_kind(view->place[i].control) > LB_CONN_BUSY && i != way &&
+		    (way - from) % LB_WAYS < (i - from) % LB_WAYS)
+			return 1;
+	}
+	return 0;
+}
+
+static void lb_sweep_dead(struct lb_sweeper *sweeper, struct lb_set_view *view, u32 set)
+{
+	if (view->busy || !sweeper->known || (!view->empty && sweeper->overflowed[set]))
+		return;
+	for (u32 way = 0; way < LB_WAYS; way++) {
+		struct lb_found *found = &view->place[way];
+
+		if (lb_control_kind(found->control) == LB_CONN_DEAD && found->control != 0 &&
+		    (s32)(found->conn->expires - sweeper->known_since) < 0 && !lb_way_needed(view, way))
+			lb_conn_swap(found->conn, found->control, 0);
+	}
+}
+
+static u32 lb_sweep_set(struct lb_sweeper *sweeper, struct lb_ctx *ctx, u32 set)
+{
+	struct lb_set_view view = {0};
+	u32 ended = 0, used = 0;
+
+	for (u32 way = 0; way < LB_WAYS; way++) {
+		struct lb_found *found = &view.place[way];
+
+		found->index = set * LB_WAYS + way;
+		found->conn = &sweeper->datapath->conns[found->index];
+		found->control = lb_conn_control(found->conn);
+		used |= found->control != 0;
+		ended += lb_sweep_entry(ctx, found);
+	}
+	if (!used)
+		return 0;
+	for (u32 way = 0; way < LB_WAYS; way++)
+		lb_view_place(sweeper, ctx, &view, set, way);
+	lb_sweep_dead(sweeper, &view, set);
+	return ended;
+}
+
+static void lb_sweep_round(struct lb_sweeper *sweeper, u32 now)
+{
+	u8 *spare = sweeper->overflowed;
+
+	sweeper->overflowed = sweeper->overflowing;
+	sweeper->overflowing = spare;
+	memset(spare, 0, sweeper->datapath->sets);
+	sweeper->known = 1;
+	sweeper->known_since = sweeper->began;
+	sweeper->began = now;
+	sweeper->next = 0;
+}
+
+u32 lb_sweep(struct lb_sweeper *sweeper, u32 sets, u32 now)
+{
+	struct lb_ctx ctx = {.datapath = sweeper->datapath, .now = now};
+	u32 ended = 0;
+
+	if (sweeper->next == 0)
+		sweeper->began = now;
+	for (; sets > 0 && sweeper->next < sweeper->datapath->sets; sets--)
+		ended += lb_sweep_set(sweeper, &ctx, sweeper->next++);
+	if (sweeper->next == sweeper->datapath->sets)
+		lb_sweep_round(sweeper, now);
+	return ended;
+}
+
+u32 lb_datapath_sweep(struct lb_datapath *datapath, u64 now_ms)
+{
+	struct lb_sweeper *sweeper = lb_sweeper_new(datapath);
+	u32 ended = sweeper ? lb_sweep(sweeper, datapath->sets, (u32)now_ms) : 0;
+
+	lb_sweeper_free(sweeper);
+	return ended;
+}
+
+u8 lb_conn_state_of(const struct lb_conn *conn)
+{
+	return lb_control_state(conn->control);
+}
+
+u32 lb_conn_packets_of(const struct lb_conn *conn)
+{
+	return conn->packets;
+}
+
+static int lb_client_matches(const struct lb_conn_query *query, const struct lb_conn *conn)
+{
+	if (query->client_family == 0)
+		return 1;
+	if (conn->family != query->client_family)
+		return 0;
+	for (int i = 0; i < 4; i++)
+		if ((conn->caddr.word[i] & query->client_mask.word[i]) != query->client.word[i])
+			return 0;
+	return 1;
+}
+
+static int lb_conn_matches(const struct lb_conn_query *query, const struct lb_conn *conn)
+{
+	if (query->protocol && conn->protocol != query->protocol)
+		return 0;
+	if (query->family && (conn->family != query->family || conn->vport != query->vport ||
+			      !lb_addr_equal(&conn->vaddr, &query->vaddr)))
+		return 0;
+	if (query->state_wanted && lb_control_state(conn->control) + 1 != query->state_wanted)
+		return 0;
+	if (query->dests && (conn->dest >= query->dests || !query->dest_wanted[conn->dest]))
+		return 0;
+	return lb_client_matches(query, conn);
+}
+
+/* Copy the live flow at this place; 0 when there is none, or it changed while it was copied. */
+static int lb_conn_copy(const struct lb_datapath *datapath, u32 index, u32 now, struct lb_conn *copy)
+{
+	const struct lb_conn *conn = &datapath->conns[index];
+	u64 control = lb_conn_control(conn);
+
+	if (lb_control_kind(control) != LB_CONN_FLOW || !lb_conn_alive(conn, control, now))
+		return 0;
+	*copy = *conn;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	copy->control = control;
+	return lb_control_version(lb_conn_control(conn)) == lb_control_version(control);
+}
+
+u32 lb_conns_select(struct lb_datapath *datapath, const struct lb_conn_query *query, u32 now, u32 *cursor,
+		    struct lb_conn *out, u32 max)
+{
+	u32 places = datapath->sets * LB_WAYS, copied = 0, index = *cursor;
+
+	for (; index < places && copied < max; index++)
+		if (lb_conn_copy(datapath, index, now, &out[copied]) && lb_conn_matches(query, &out[copied]))
+			copied++;
+	*cursor = index < places ? index : 0;
+	return copied;
+}
+
+u64 lb_conns_count(struct lb_datapath *datapath, const struct lb_conn_query *query, u32 now)
+{
+	u32 places = datapath->sets * LB_WAYS;
+	struct lb_conn copy;
+	u64 count = 0;
+
+	for (u32 index = 0; index < places; index++)
+		count += lb_conn_copy(datapath, index, now, &copy) && lb_conn_matches(query, &copy);
+	return count;
+}
+
+void lb_conns_census(struct lb_datapath *datapath, u32 now, u8 *seen, u32 length)
+{
+	u32 places = datapath->sets * LB_WAYS;
+	struct lb_conn copy;
+
+	for (u32 index = 0; index < places; index++)
+		if (lb_conn_copy(datapath, index, now, &copy) && copy.dest < length)
+			seen[copy.dest] = 1;
+}
+
+u64 lb_conns_end(struct lb_datapath *datapath, const struct lb_conn_query *query, u32 now)
+{
+	struct lb_ctx ctx = {.datapath = datapath, .now = now};
+	u32 places = datapath->sets * LB_WAYS;
+	struct lb_conn copy;
+	u64 ended = 0;
+
+	for (u32 index = 0; index < places; index++) {
+		struct lb_found found = {.conn = &datapath->conns[index], .index = index};
+
+		if (!lb_conn_copy(datapath, index, now, &copy) || !lb_conn_matches(query, &copy))
+			continue;
+		found.control = copy.control;
+		lb_conn_kill(&ctx, &found);
+		ended++;
+	}
+	return ended;
+}

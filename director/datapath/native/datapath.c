@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The data path's memory, and the swap of table images.
+ *
+ * An image is published by one pointer store. Workers take the pointer once per batch, and count an epoch up before
+ * and after: odd means "in a batch". The swap waits until each worker has been seen outside a batch or in a later one.
+ */
+#include "datapath.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "host_user.h"
+
+#define LB_REASON_ROW(name, verdict, text) {#name, LB_##verdict, text},
+static const struct {
+	const char *name;
+	int verdict;
+	const char *text;
+} lb_reason_rows[] = {LB_REASONS(LB_REASON_ROW)};
+#undef LB_REASON_ROW
+
+/* Zeroed memory that costs nothing until it is touched, and comes in huge pages where the kernel has them. */
+static void *lb_region(size_t size)
+{
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED)
+		return NULL;
+	madvise(at, size, MADV_HUGEPAGE);
+	return at;
+}
+
+static void lb_unmap(void *at, size_t size)
+{
+	if (at)
+		munmap(at, size);
+}
+
+static void lb_image_free(struct lb_image *image)
+{
+	if (image)
+		free((void *)image->bytes);
+	free(image);
+}
+
+/* Copy an image into aligned memory of its own. NULL without memory. */
+static struct lb_image *lb_image_new(const void *bytes, size_t length)
+{
+	struct lb_image *image = calloc(1, sizeof(*image));
+	u8 *copy = aligned_alloc(LB_LINE, length);
+
+	if (!image || !copy) {
+		free(image);
+		free(copy);
+		return NULL;
+	}
+	memcpy(copy, bytes, length);
+	image->bytes = copy;
+	image->lines = length / LB_LINE;
+	return image;
+}
+
+static struct lb_image *lb_image_empty(void)
+{
+	struct lb_image_header header = {.magic = LB_IMAGE_MAGIC, .version = LB_IMAGE_VERSION, .lines = 1};
+	u8 lines[2 * LB_LINE] = {0}; /* the header, and one empty slot of the services' hash */
+
+	header.lines = 2;
+	header.service_first = 1;
+	memcpy(lines, &header, sizeof(header));
+	return lb_image_new(lines, sizeof(lines));
+}
+
+static int lb_image_check(const void *bytes, size_t length)
+{
+	struct lb_image_header header;
+
+	if (length < LB_LINE || length % LB_LINE)
+		return -EINVAL;
+	memcpy(&header, bytes, sizeof(header));
+	if (header.magic != LB_IMAGE_MAGIC || header.version != LB_IMAGE_VERSION ||
+	    (size_t)header.lines * LB_LINE != length || (header.service_mask & (header.service_mask + 1)))
+		return -EINVAL;
+	return 0;
+}
+
+static int lb_worker_state_new(struct lb_worker_state *worker)
+{
+	worker->services = lb_region(LB_MAX_SERVICES * sizeof(struct lb_counters));
+	worker->dests = lb_region(LB_MAX_DESTS * sizeof(struct lb_counters));
+	return worker->services && worker->dests ? 0 : -ENOMEM;
+}
+
+struct lb_datapath *lb_datapath_new(u32 sets, u32 workers, u64 seed)
+{
+	struct lb_datapath *datapath;
+	int failed = 0;
+
+	if (sets == 0 || (sets & (sets - 1)) || workers == 0 || workers > LB_MAX_WORKERS) {
+		errno = EINVAL;
+		return NULL;
+	}
+	datapath = calloc(1, sizeof(*datapath));
+	if (!datapath)
+		return NULL;
+	datapath->sets = sets;
+	datapath->workers = workers;
+	datapath->seed = seed;
+	datapath->image = lb_image_empty();
+	datapath->conns = lb_region((size_t)sets * LB_WAYS * sizeof(struct lb_conn));
+	datapath->dests = lb_region(LB_MAX_DESTS * sizeof(struct lb_dest_state));
+	datapath->services = lb_region(LB_MAX_SERVICES * sizeof(struct lb_service_state));
+	for (u32 i = 0; i < workers; i++)
+		failed |= lb_worker_state_new(&datapath->worker[i]);
+	if (failed || !datapath->image || !datapath->conns || !datapath->dests || !datapath->services) {
+		lb_datapath_free(datapath);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return datapath;
+}
+
+void lb_datapath_free(struct lb_datapath *datapath)
+{
+	if (!datapath)
+		return;
+	for (u32 i = 0; i < datapath->workers; i++) {
+		lb_unmap(datapath->worker[i].services, LB_MAX_SERVICES * sizeof(struct lb_counters));
+		lb_unmap(datapath->worker[i].dests, LB_MAX_DESTS * sizeof(struct lb_counters));
+	}
+	lb_unmap(datapath->services, LB_MAX_SERVICES * sizeof(struct lb_service_state));
+	lb_unmap(datapath->dests, LB_MAX_DESTS * sizeof(struct lb_dest_state));
+	lb_unmap(datapath->conns, (size_t)datapath->sets * LB_WAYS * sizeof(struct lb_conn));
+	lb_image_free(datapath->image);
+	free(datapath);
+}
+
+/* Wait until no worker can still hold what was taken back before this call. A batch lasts far below a millisecond. */
+static void lb_quiesce(struct lb_datapath *datapath)
+{
+	for (u32 i = 0; i < datapath->workers; i++) {
+		u64 seen = __atomic_load_n(&datapath->worker[i].epoch, __ATOMIC_SEQ_CST);
+
+		while ((seen & 1) && __atomic_load_n(&datapath->worker[i].epoch, __ATOMIC_SEQ_CST) == seen)
+			sched_yield();
+	}
+}
+
+int lb_datapath_swap(struct lb_datapath *datapath, const void *bytes, size_t length)
+{
+	struct lb_image *fresh, *old;
+
+	if (lb_image_check(bytes, length))
+		return -EINVAL;
+	fresh = lb_image_new(bytes, length);
+	if (!fresh)
+		return -ENOMEM;
+	old = __atomic_exchange_n(&datapath->image, fresh, __ATOMIC_SEQ_CST);
+	lb_quiesce(datapath);
+	lb_image_free(old);
+	return 0;
+}
+
+const struct lb_image *lb_begin(struct lb_datapath *datapath, u32 worker)
+{
+	__atomic_add_fetch(&datapath->worker[worker].epoch, 1, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&datapath->image, __ATOMIC_SEQ_CST);
+}
+
+void lb_end(struct lb_datapath *datapath, u32 worker)
+{
+	__atomic_add_fetch(&datapath->worker[worker].epoch, 1, __ATOMIC_SEQ_CST);
+}
+
+void lb_datapath_reset_service(struct lb_datapath *datapath, u32 id)
+{
+	if (id >= LB_MAX_SERVICES)
+		return;
+	__atomic_store_n(&datapath->services[id].cursor, 0, __ATOMIC_RELAXED);
+	for (u32 i = 0; i < datapath->workers; i++)
+		memset(&datapath->worker[i].services[id], 0, sizeof(struct lb_counters));
+}
+
+void lb_datapath_reset_dest(struct lb_datapath *datapath, u32 id)
+{
+	if (id >= LB_MAX_DESTS)
+		return;
+	memset(&datapath->dests[id], 0, sizeof(struct lb_dest_state));
+	for (u32 i = 0; i < datapath->workers; i++)
+		memset(&datapath->worker[i].dests[id], 0, sizeof(struct lb_counters));
+}
+
+void lb_datapath_zero(struct lb_datapath *datapath)
+{
+	for (u32 i = 0; i < datapath->workers; i++) {
+		memset(datapath->worker[i].reasons, 0, sizeof(datapath->worker[i].reasons));
+		memset(datapath->worker[i].services, 0, LB_MAX_SERVICES * sizeof(struct lb_counters));
+		memset(datapath->worker[i].dests, 0, LB_MAX_DESTS * sizeof(struct lb_counters));
+	}
+}
+
+void lb_datapath_wrr_changed(struct lb_datapath *datapath, u32 service, s32 gcd, s32 max)
+{
+	u64 *cursor, old;
+
+	if (service >= LB_MAX_SERVICES)
+		return;
+	cursor = &datapath->services[service].cursor;
+	do {
+		old = __atomic_load_n(cursor, __ATOMIC_RELAXED);
+	} while (!__sync_bool_compare_and_swap(cursor, old, lb_wrr_changed(old, gcd, max)));
+}
+
+static void lb_counters_add(struct lb_counters *sum, const struct lb_counters *counters)
+{
+	sum->connections += counters->connections;
+	sum->packets_in += counters->packets_in;
+	sum->bytes_in += counters->bytes_in;
+	sum->packets_out += counters->packets_out;
+	sum->bytes_out += counters->bytes_out;
+}
+
+struct lb_counters lb_datapath_service_counters(const struct lb_datapath *datapath, u32 id)
+{
+	struct lb_counters sum = {0};
+
+	for (u32 i = 0; id < LB_MAX_SERVICES && i < datapath->workers; i++)
+		lb_counters_add(&sum, &datapath->worker[i].services[id]);
+	return sum;
+}
+
+struct lb_counters lb_datapath_dest_counters(const struct lb_datapath *datapath, u32 id)
+{
+	struct lb_counters sum = {0};
+
+	for (u32 i = 0; id < LB_MAX_DESTS && i < datapath->workers; i++)
+		lb_counters_add(&sum, &datapath->worker[i].dests[id]);
+	return sum;
+}
+
+struct lb_dest_state lb_datapath_dest_state(const struct lb_datapath *datapath, u32 id)
+{
+	return id < LB_MAX_DESTS ? datapath->dests[id] : (struct lb_dest_state){0};
+}
+
+u64 lb_datapath_reason_count(const struct lb_datapath *datapath, u32 reason)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; reason < LB_REASON_COUNT && i < datapath->workers; i++)
+		sum += datapath->worker[i].reasons[reason];
+	return sum;
+}
+
+const char *lb_reason_name(u32 reason)
+{
+	return reason < LB_REASON_COUNT ? lb_reason_rows[reason].name : NULL;
+}
+
+int lb_reason_verdict(u32 reason)
+{
+	return reason < LB_REASON_COUNT ? lb_reason_rows[reason].verdict : -1;
+}
+
+const char *lb_reason_text(u32 reason)
+{
+	return reason < LB_REASON_COUNT ? lb_reason_rows[reason].text : NULL;
+}
+
+u32 lb_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (u32)((u64)now.tv_sec * 1000 + (u64)now.tv_nsec / 1000000);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One entry of the connection table: 64 bytes, and the word that locks and names it.
+ *
+ * `control` holds hash tag, version, state and kind. It changes by compare-and-swap alone:
+ *   EMPTY, DEAD or expired -> BUSY    claimed; the winner alone may write the entry
+ *   BUSY -> FLOW, REPLY, FRAGMENT     published, with release order after the rest was written
+ *   state -> state                    one winner, who moves the active and inactive counts
+ *   FLOW, FRAGMENT, REPLY -> DEAD     one winner, who takes the counts back
+ * A reader compares the key, then looks at control again: if it changed meanwhile, the entry was another's.
+ * `expires` is written plainly: the last of two packets in the same millisecond wins, and either is right.
+ */
+#ifndef LB_ENTRY_H
+#define LB_ENTRY_H
+
+#include "table.h"
+#include "tcp.h"
+
+enum {
+	LB_WAYS = 8,
+};
+
+enum lb_conn_kind {
+	LB_CONN_EMPTY,
+	LB_CONN_DEAD,
+	LB_CONN_BUSY,
+	LB_CONN_FLOW,	  /* client to VIP */
+	LB_CONN_REPLY,	  /* NAT: server to client; its flow is `peer` */
+	LB_CONN_FRAGMENT, /* later fragments of a packet; their flow is `peer` */
+};
+
+struct lb_conn {
+	u64 control;
+	u32 expires; /* ms on the data path's clock, which wraps. DEAD: when it died */
+	u32 dest;    /* FLOW: stable id. REPLY: interface the client is behind. FRAGMENT: tag of its flow */
+	struct lb_addr caddr;
+	struct lb_addr vaddr;
+	be16 cport;
+	be16 vport;
+	u8 protocol;
+	u8 family;
+	union {
+		struct {
+			u16 flags;
+			u32 packets; /* FLOW: packets in. FRAGMENT: version of its flow */
+		} LB_WIRE;
+		u8 client_mac[LB_ETH_ALEN]; /* REPLY */
+	};
+	u32 peer; /* FLOW: its REPLY, with NAT. REPLY, FRAGMENT: the flow */
+};
+_Static_assert(sizeof(struct lb_conn) == LB_LINE, "one cache line");
+
+static LB_INLINE u64 lb_control(u32 tag, u16 version, u8 state, enum lb_conn_kind kind)
+{
+	return (u64)tag << 32 | (u64)version << 16 | (u64)state << 8 | kind;
+}
+
+static LB_INLINE u32 lb_control_tag(u64 control)
+{
+	return (u32)(control >> 32);
+}
+
+static LB_INLINE u16 lb_control_version(u64 control)
+{
+	return (u16)(control >> 16);
+}
+
+static LB_INLINE u8 lb_control_state(u64 control)
+{
+	return (u8)(control >> 8);
+}
+
+static LB_INLINE u8 lb_control_kind(u64 control)
+{
+	return (u8)control;
+}
+
+static LB_INLINE u64 lb_conn_control(const struct lb_conn *conn)
+{
+	return __atomic_load_n(&conn->control, __ATOMIC_ACQUIRE);
+}
+
+static LB_INLINE int lb_conn_swap(struct lb_conn *conn, u64 from, u64 to)
+{
+	return __sync_bool_compare_and_swap(&conn->control, from, to);
+}
+
+static LB_INLINE int lb_expired(u32 expires, u32 now)
+{
+	return (s32)(expires - now) <= 0;
+}
+
+/* Whether an entry is in force. A REPLY has no time of its own: it lives as long as its flow. */
+static LB_INLINE int lb_conn_alive(const struct lb_conn *conn, u64 control, u32 now)
+{
+	u8 kind = lb_control_kind(control);
+
+	return kind == LB_CONN_REPLY || (kind > LB_CONN_BUSY && !lb_expired(conn->expires, now));
+}
+
+#endif

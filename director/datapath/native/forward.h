@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way of a packet, from its arrival to its verdict. Read this file first; every host calls lb_forward() and
+ * nothing else.
+ *
+ *   lb_forward          parse; ICMP, later fragments, and what has a connection, go their own ways
+ *     lb_forward_icmp     errors about a flow follow the flow                                      (icmp.h)
+ *     lb_forward_later    later fragments follow their first
+ *     lb_forward_reply    a NAT server's answer goes back to the client as the VIP's
+ *     lb_forward_hit      a known flow: its destination still there? its state steps; out           (flow.h, xmit.h)
+ *     lb_forward_new      a service's first packet: schedule, open a connection, out                (sched.h, flow.h)
+ *
+ * A host defines `struct lb_ctx` (one frame and the tables) and, before it includes this file, the seam:
+ *   lb_data, lb_data_end, lb_frame_length   the frame's bytes from the Ethernet header on
+ *   lb_grow, lb_trim                        room at the front; cut to a length. 0 or negative; pointers are stale after
+ *   lb_plain                                forget partial checksum and super-frame: the bytes are whole as they are
+ *   lb_range_sum                            checksum words over a range that is inside the frame, else 0
+ *   lb_l4_replace                           adapt TCP's or UDP's checksum, partial or not, to a changed word
+ *   lb_push_outer                           put an outer IPv4 header before the packet (now or when it leaves)
+ *   lb_partial, lb_gso_size                 the frame's offload facts
+ *   lb_image_line, lb_conn_at, lb_conn_set_mask, lb_conn_seed           tables
+ *   lb_dest_state, lb_service_state, lb_dest_counters, lb_service_counters   state, by stable id
+ *   lb_now, lb_ingress, lb_ip_id, lb_icmp_allow                         time, interface, chance, limits
+ */
+#ifndef LB_FORWARD_H
+#define LB_FORWARD_H
+
+#include "icmp.h"
+
+static LB_INLINE int lb_is_syn(const struct lb_packet *packet)
+{
+	return packet->key.protocol == LB_IPPROTO_TCP && (packet->tcp_flags & LB_TCP_SYN);
+}
+
+/* Whether a SYN on a known flow opens a new one: conn_reuse_mode, and expire_nodest_conn with a quiesced server. */
+static LB_INLINE int lb_expects_new(const struct lb_image_header *header, const struct lb_dest *dest, u8 state)
+{
+	if (header->expire_nodest_conn && (!(dest->flags & LB_DEST_PRESENT) || dest->weight == 0))
+		return 1;
+	if (header->conn_reuse_mode == 0)
+		return 0;
+	return state == LB_S_TIME_WAIT || state == LB_S_CLOSE ||
+	       ((header->conn_reuse_mode & 2) && state == LB_S_FIN_WAIT && dest->method != LB_NAT);
+}
+
+/* Whether a packet of a known flow may go on with it; if not, the flow has been ended and the packet is a new one. */
+static LB_INLINE int lb_flow_holds(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_found *flow,
+				   const struct lb_dest *dest)
+{
+	const struct lb_image_header *header = lb_image_line(ctx, 0);
+	int expire;
+
+	if (!header)
+		return 1;
+	expire = lb_is_syn(packet) && lb_expects_new(header, dest, lb_control_state(flow->control));
+	if (!(dest->flags & LB_DEST_PRESENT) && header->expire_nodest_conn)
+		expire = 1;
+	if (expire)
+		lb_conn_kill(ctx, flow);
+	return !expire;
+}
+
+/* A packet of a known flow, whose destination is `dest`. */
+static LB_INLINE struct lb_result lb_forward_hit(struct lb_ctx *ctx, const struct lb_packet *packet,
+						 struct lb_found *flow, const struct lb_dest *dest)
+{
+	if (!(dest->flags & LB_DEST_PRESENT))
+		return lb_drop(LB_REASON_DEST_REMOVED);
+	lb_flow_step(ctx, packet, flow, dest, lb_direction_in(dest));
+	flow->conn->packets++;
+	if (flow->conn->peer) {
+		struct lb_conn *reply = lb_conn_at(ctx, flow->conn->peer);
+
+		if (reply && reply->peer == flow->index)
+			lb_remember_client(ctx, reply);
+	}
+	lb_count_in(ctx, flow->conn->dest, dest->service, packet->length);
+	lb_lead_fragments(ctx, packet, flow);
+	return lb_xmit(ctx, packet, dest, LB_REASON_HIT);
+}
+
+/* A packet of no known flow: a service's new connection, or none of our business. */
+static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	const struct lb_service *service = lb_service_find(ctx, &packet->key);
+	const struct lb_image_header *header = lb_image_line(ctx, 0);
+	const struct lb_dest *dest;
+	struct lb_found flow;
+	u32 id;
+
+	if (!service || !header)
+		return lb_pass(LB_REASON_NO_SERVICE);
+	if (packet->key.protocol == LB_IPPROTO_TCP &&
+	    ((packet->tcp_flags & LB_TCP_RST) || !(lb_is_syn(packet) || header->sloppy_tcp)))
+		return lb_tcp_reset(ctx, packet);
+	id = lb_schedule(ctx, service, packet);
+	dest = id ? lb_dest_at(ctx, id) : 0;
+	if (!dest)
+		return lb_port_unreachable(ctx, packet);
+	if (!lb_flow_open(ctx, packet, id, dest, &flow))
+		return lb_drop(LB_REASON_TABLE_FULL);
+	lb_count_in(ctx, id, dest->service, packet->length);
+	lb_lead_fragments(ctx, packet, &flow);
+	return lb_xmit(ctx, packet, dest, LB_REASON_NEW);
+}
+
+/* A NAT server's answer on a known flow. Its destination may be gone from the configuration; the flow is not. */
+static LB_INLINE struct lb_result lb_forward_reply(struct lb_ctx *ctx, const struct lb_packet *packet,
+						   const struct lb_found *reply, enum lb_reason reason)
+{
+	struct lb_rewrite change = {.source = 1, .from = packet->key.source.word[0], .from_port = packet->key.sport};
+	const struct lb_dest *dest;
+	struct lb_found flow;
+
+	if (!lb_conn_flow_of_reply(ctx, reply, &flow))
+		return lb_pass(LB_REASON_NO_SERVICE);
+	dest = lb_dest_at(ctx, flow.conn->dest);
+	if (!dest)
+		return lb_drop(LB_REASON_DEST_REMOVED);
+	change.to = flow.conn->vaddr.word[0];
+	change.to_port = flow.conn->vport;
+	if (!lb_later_fragment(packet)) {
+		lb_flow_step(ctx, packet, &flow, dest, LB_OUTPUT);
+		lb_lead_fragments(ctx, packet, &flow);
+	}
+	lb_count_out(ctx, flow.conn->dest, dest->service, packet->length);
+	return lb_xmit_reply(ctx, packet, &change, reply->conn, reason);
+}
+
+/* A later fragment: it has no ports, and goes where its first fragment went. */
+static LB_INLINE struct lb_result lb_forward_later(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	struct lb_key key = lb_fragment_key(packet);
+	struct lb_found piece, flow, reply;
+	const struct lb_dest *dest;
+
+	if (!lb_conn_find(ctx, &key, &piece) || !lb_conn_flow_of_fragment(ctx, &piece, &flow))
+		return lb_pass(LB_REASON_FRAGMENT_UNKNOWN);
+	if (lb_addr_equal(&packet->key.destination, &flow.conn->caddr)) {
+		reply.index = flow.conn->peer;
+		reply.conn = lb_conn_at(ctx, reply.index);
+		if (!reply.conn)
+			return lb_pass(LB_REASON_FRAGMENT_UNKNOWN);
+		return lb_forward_reply(ctx, packet, &reply, LB_REASON_FRAGMENT);
+	}
+	dest = lb_dest_at(ctx, flow.conn->dest);
+	if (!dest || !(dest->flags & LB_DEST_PRESENT))
+		return lb_drop(LB_REASON_DEST_REMOVED);
+	lb_count_in(ctx, flow.conn->dest, dest->service, packet->length);
+	return lb_xmit(ctx, packet, dest, LB_REASON_FRAGMENT);
+}
+
+static LB_INLINE struct lb_result lb_forward(struct lb_ctx *ctx)
+{
+	struct lb_packet packet = {0};
+	const struct lb_dest *dest;
+	struct lb_found found;
+	int fault = lb_parse(ctx, &packet);
+
+	if (fault != LB_PARSED)
+		return lb_unparsed(fault);
+	/* Ethernet pads short packets; the padding is no part of the packet. */
+	if (lb_trim(ctx, LB_L3 + packet.length))
+		return lb_drop(LB_REASON_NO_ROOM);
+	if (packet.key.protocol == LB_IPPROTO_ICMP)
+		return lb_forward_icmp(ctx, &packet);
+	if (lb_later_fragment(&packet))
+		return lb_forward_later(ctx, &packet);
+	if (!lb_conn_find(ctx, &packet.key, &found))
+		return lb_forward_new(ctx, &packet);
+	if (lb_control_kind(found.control) == LB_CONN_REPLY)
+		return lb_forward_reply(ctx, &packet, &found, LB_REASON_REPLY);
+	dest = lb_dest_at(ctx, found.conn->dest);
+	if (!dest)
+		return lb_drop(LB_REASON_DEST_REMOVED);
+	if (!lb_flow_holds(ctx, &packet, &found, dest))
+		return lb_forward_new(ctx, &packet);
+	return lb_forward_hit(ctx, &packet, &found, dest);
+}
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The user-space host of forward.h: one frame in a buffer, and the tables in plain memory.
+ *
+ * A frame may lack its transport checksum (partial: the field holds the pseudo-header's sum, the rest is due when the
+ * frame leaves) and may be a super-frame (GSO). Both facts are virtio_net_hdr's and travel beside the bytes.
+ */
+#ifndef LB_HOST_USER_H
+#define LB_HOST_USER_H
+
+#include <linux/virtio_net.h>
+#include <string.h>
+
+#include "csum.h"
+#include "datapath.h"
+#include "entry.h"
+
+struct lb_ctx {
+	u8 *data, *end;	 /* the frame, from the Ethernet header on */
+	u8 *low, *high;	 /* the buffer that it may grow in */
+	u32 ifindex;
+	u32 now;
+	struct virtio_net_hdr offload; /* all zero: a whole, plain frame */
+	struct lb_ipv4 outer;	       /* of a tunnelled super-frame: put before each segment when it leaves */
+	const struct lb_image *image;
+	struct lb_datapath *datapath;
+	struct lb_worker_state *worker;
+};
+
+static LB_INLINE u8 *lb_data(struct lb_ctx *ctx)
+{
+	return ctx->data;
+}
+
+static LB_INLINE u8 *lb_data_end(struct lb_ctx *ctx)
+{
+	return ctx->end;
+}
+
+static LB_INLINE u32 lb_frame_length(struct lb_ctx *ctx)
+{
+	return (u32)(ctx->end - ctx->data);
+}
+
+static LB_INLINE int lb_partial(struct lb_ctx *ctx)
+{
+	return ctx->offload.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
+}
+
+static LB_INLINE u32 lb_gso_size(struct lb_ctx *ctx)
+{
+	return ctx->offload.gso_type == VIRTIO_NET_HDR_GSO_NONE ? 0 : ctx->offload.gso_size;
+}
+
+static LB_INLINE void lb_plain(struct lb_ctx *ctx)
+{
+	memset(&ctx->offload, 0, sizeof(ctx->offload));
+}
+
+static LB_INLINE int lb_grow(struct lb_ctx *ctx, u32 by)
+{
+	if ((u32)(ctx->data - ctx->low) < by)
+		return -1;
+	ctx->data -= by;
+	return 0;
+}
+
+static LB_INLINE int lb_trim(struct lb_ctx *ctx, u32 length)
+{
+	if (length > lb_frame_length(ctx))
+		return -1;
+	ctx->end = ctx->data + length;
+	return 0;
+}
+
+/* Sum `length` bytes as 16-bit words in memory order; an odd last byte counts as if a zero followed. */
+static inline u64 lb_bytes_sum(const u8 *at, u32 length)
+{
+	u64 sum = 0;
+	u32 word;
+	u16 half;
+
+	for (; length >= sizeof(word); at += sizeof(word), length -= sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		sum += word;
+	}
+	if (length >= sizeof(half)) {
+		memcpy(&half, at, sizeof(half));
+		sum += half;
+		at += sizeof(half);
+		length -= sizeof(half);
+	}
+	return length ? sum + *at : sum;
+}
+
+static LB_INLINE u64 lb_range_sum(struct lb_ctx *ctx, u32 offset, u32 length)
+{
+	if (offset + length > lb_frame_length(ctx))
+		return 0;
+	return lb_bytes_sum(ctx->data + offset, length);
+}
+
+/* Compute a partial checksum in full, so that the frame may change its shape. */
+static inline void lb_complete_checksum(struct lb_ctx *ctx)
+{
+	u32 start = ctx->offload.csum_start, field = start + ctx->offload.csum_offset;
+	u16 sum;
+
+	if (!lb_partial(ctx))
+		return;
+	ctx->offload.flags = 0;
+	if (start > lb_frame_length(ctx) || field + sizeof(sum) > lb_frame_length(ctx))
+		return;
+	sum = ~lb_csum_fold(lb_bytes_sum(ctx->data + start, lb_frame_length(ctx) - start));
+	if (sum == 0 && ctx->offload.csum_offset == offsetof(struct lb_udp, checksum))
+		sum = 0xffff;
+	memcpy(ctx->data + field, &sum, sizeof(sum));
+}
+
+static LB_INLINE void lb_l4_replace(struct lb_ctx *ctx, u32 field, be32 from, be32 to, u32 flags)
+{
+	be16 sum;
+
+	if (field + sizeof(sum) > lb_frame_length(ctx))
+		return;
+	memcpy(&sum, ctx->data + field, sizeof(sum));
+	if (!lb_partial(ctx))
+		lb_csum_replace32(&sum, from, to);
+	else if (flags & LB_L4_PSEUDO)
+		sum = lb_csum_fold((u64)sum + (u32)~from + to); /* not complemented: it is still being summed up */
+	if (sum == 0 && (flags & LB_L4_UDP) && !lb_partial(ctx))
+		sum = 0xffff;
+	memcpy(ctx->data + field, &sum, sizeof(sum));
+}
+
+static LB_INLINE int lb_push_outer(struct lb_ctx *ctx, const struct lb_ipv4 *outer)
+{
+	if (lb_gso_size(ctx)) {
+		ctx->outer = *outer;
+		return 0;
+	}
+	lb_complete_checksum(ctx);
+	if (lb_grow(ctx, sizeof(*outer)))
+		return -1;
+	memcpy(ctx->data + LB_ETH_HLEN, outer, sizeof(*outer));
+	return 0;
+}
+
+static LB_INLINE const void *lb_image_line(struct lb_ctx *ctx, u32 line)
+{
+	return line < ctx->image->lines ? ctx->image->bytes + (size_t)line * LB_LINE : 0;
+}
+
+static LB_INLINE struct lb_conn *lb_conn_at(struct lb_ctx *ctx, u32 index)
+{
+	return index < ctx->datapath->sets * LB_WAYS ? &ctx->datapath->conns[index] : 0;
+}
+
+static LB_INLINE u32 lb_conn_set_mask(struct lb_ctx *ctx)
+{
+	return ctx->datapath->sets - 1;
+}
+
+static LB_INLINE u64 lb_conn_seed(struct lb_ctx *ctx)
+{
+	return ctx->datapath->seed;
+}
+
+static LB_INLINE struct lb_dest_state *lb_dest_state(struct lb_ctx *ctx, u32 id)
+{
+	return id < LB_MAX_DESTS ? &ctx->datapath->dests[id] : 0;
+}
+
+static LB_INLINE struct lb_service_state *lb_service_state(struct lb_ctx *ctx, u32 id)
+{
+	return id < LB_MAX_SERVICES ? &ctx->datapath->services[id] : 0;
+}
+
+static LB_INLINE struct lb_counters *lb_dest_counters(struct lb_ctx *ctx, u32 id)
+{
+	return id < LB_MAX_DESTS ? &ctx->worker->dests[id] : 0;
+}
+
+static LB_INLINE struct lb_counters *lb_service_counters(struct lb_ctx *ctx, u32 id)
+{
+	return id < LB_MAX_SERVICES ? &ctx->worker->services[id] : 0;
+}
+
+static LB_INLINE u32 lb_now(struct lb_ctx *ctx)
+{
+	return ctx->now;
+}
+
+static LB_INLINE u32 lb_ingress(struct lb_ctx *ctx)
+{
+	return ctx->ifindex;
+}
+
+static LB_INLINE be16 lb_ip_id(struct lb_ctx *ctx)
+{
+	return lb_htons(++ctx->worker->ip_id);
+}
+
+/* One bucket of a second for all workers: {second, sent in it}. */
+static LB_INLINE int lb_icmp_allow(struct lb_ctx *ctx)
+{
+	const struct lb_image_header *header = lb_image_line(ctx, 0);
+	u32 limit = header ? header->icmp_per_second : 0, second = ctx->now / 1000;
+	u64 *bucket = &ctx->datapath->icmp_bucket, old = __atomic_load_n(bucket, __ATOMIC_RELAXED);
+
+	if (limit == 0)
+		return 1;
+	if ((u32)(old >> 32) != second)
+		return __sync_bool_compare_and_swap(bucket, old, (u64)second << 32 | 1);
+	return (u32)old < limit && (u32)__sync_add_and_fetch(bucket, 1) <= limit;
+}
+
+#include "forward.h"
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ICMP errors about a flow follow the flow.
+ *
+ * An error quotes the packet it is about. Towards a server: the quoted packet is the server's own (VIP to client), so
+ * the flow is found by the quoted addresses turned round, and the error goes to that flow's server by its method.
+ * Towards a client, NAT only: the quoted packet is client to server, as NAT had rewritten it. With NAT the quoted
+ * header is rewritten as well: its IP header with checksum, its port, and not its transport checksum (as in the
+ * kernel, since the quote is usually cut off anyway).
+ */
+#ifndef LB_ICMP_H
+#define LB_ICMP_H
+
+#include "flow.h"
+#include "xmit.h"
+
+/* The quoted packet: offsets of its headers, and the key that its flow is found by. */
+struct lb_quote {
+	u32 ip;
+	u32 ports;
+	struct lb_key key;
+};
+
+static LB_INLINE int lb_icmp_is_error(u8 type)
+{
+	return type == LB_ICMP_UNREACHABLE || type == LB_ICMP_QUENCH || type == LB_ICMP_TIME_EXCEEDED;
+}
+
+/* Read the quoted header; LB_PARSED, or why not. */
+static LB_INLINE int lb_parse_quote(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_quote *quote)
+{
+	u32 end = LB_L3 + (u32)packet->length;
+	const struct lb_ipv4 *ip;
+	const be16 *ports;
+	u32 header;
+
+	quote->ip = packet->l4 + sizeof(struct lb_icmp);
+	ip = lb_ipv4_at(ctx, quote->ip);
+	if (!ip || quote->ip + sizeof(*ip) > end)
+		return LB_REASON_TRUNCATED;
+	header = (ip->version_ihl & 0xf) * 4;
+	if (ip->version_ihl >> 4 != 4 || header < sizeof(*ip))
+		return LB_REASON_BAD_HEADER;
+	if ((ip->protocol != LB_IPPROTO_TCP && ip->protocol != LB_IPPROTO_UDP) ||
+	    (ip->fragment & lb_htons(LB_IP_OFFSET)))
+		return LB_REASON_ICMP_UNRELATED;
+	quote->key.protocol = ip->protocol;
+	quote->key.family = LB_FAMILY_IPV4;
+	quote->key.source = lb_addr_ipv4(ip->destination);
+	quote->key.destination = lb_addr_ipv4(ip->source);
+	quote->ports = quote->ip + header;
+	ports = lb_at(ctx, quote->ports, 2 * sizeof(*ports));
+	if (!ports || quote->ports + 2 * sizeof(*ports) > end)
+		return LB_REASON_TRUNCATED;
+	quote->key.sport = ports[1];
+	quote->key.dport = ports[0];
+	return LB_PARSED;
+}
+
+/* Towards a server: the quote's source and the error's destination were the VIP's, and become the server's. */
+static LB_INLINE void lb_quote_to_server(struct lb_ipv4 *outer, struct lb_ipv4 *ip, const struct lb_rewrite *change)
+{
+	lb_csum_replace32(&outer->checksum, outer->destination, change->to);
+	outer->destination = change->to;
+	lb_csum_replace32(&ip->checksum, ip->source, change->to);
+	ip->source = change->to;
+}
+
+/* Towards a client: the quote's destination was the server's, and whoever sent the error, the VIP sends it now. */
+static LB_INLINE void lb_quote_to_client(struct lb_ipv4 *outer, struct lb_ipv4 *ip, const struct lb_rewrite *change)
+{
+	lb_csum_replace32(&outer->checksum, outer->source, change->to);
+	outer->source = change->to;
+	lb_csum_replace32(&ip->checksum, ip->destination, change->to);
+	ip->destination = change->to;
+}
+
+/* Rewrite the quoted packet's end and the error's own, keeping the ICMP checksum. */
+static LB_INLINE int lb_nat_quote(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_quote *quote,
+				  const struct lb_rewrite *change)
+{
+	struct lb_icmp *icmp = lb_at(ctx, packet->l4, sizeof(*icmp));
+	struct lb_ipv4 *outer = lb_ipv4_at(ctx, LB_L3), *ip = lb_ipv4_at(ctx, quote->ip);
+	be16 *ports = lb_at(ctx, quote->ports, 2 * sizeof(*ports));
+	int which = change->source ? 1 : 0;
+	be16 ip_sum, checksum;
+	be32 end;
+
+	if (!icmp || !outer || !ip || !ports)
+		return -1;
+	checksum = icmp->checksum;
+	ip_sum = ip->checksum;
+	end = change->source ? ip->destination : ip->source;
+	if (change->source)
+		lb_quote_to_client(outer, ip, change);
+	else
+		lb_quote_to_server(outer, ip, change);
+	lb_csum_replace16(&checksum, ip_sum, ip->checksum);
+	lb_csum_replace32(&checksum, end, change->to);
+	lb_csum_replace16(&checksum, ports[which], change->to_port);
+	icmp->checksum = checksum;
+	ports[which] = change->to_port;
+	return 0;
+}
+
+static LB_INLINE struct lb_result lb_icmp_to_server(struct lb_ctx *ctx, const struct lb_packet *packet,
+						    const struct lb_quote *quote, const struct lb_found *flow)
+{
+	const struct lb_dest *dest = lb_dest_at(ctx, flow->conn->dest);
+	struct lb_rewrite change = {0};
+
+	if (!dest || !(dest->flags & LB_DEST_PRESENT))
+		return lb_drop(LB_REASON_DEST_REMOVED);
+	change.to = dest->addr.word[0];
+	change.to_port = dest->port;
+	if (dest->method == LB_NAT && packet->ttl > 1 && lb_nat_quote(ctx, packet, quote, &change))
+		return lb_drop(LB_REASON_TRUNCATED);
+	lb_count_in(ctx, flow->conn->dest, dest->service, packet->length);
+	return lb_xmit(ctx, packet, dest, LB_REASON_ICMP_RELATED);
+}
+
+static LB_INLINE struct lb_result lb_icmp_to_client(struct lb_ctx *ctx, const struct lb_packet *packet,
+						    const struct lb_quote *quote, const struct lb_found *reply)
+{
+	struct lb_rewrite change = {.source = 1};
+	const struct lb_dest *dest;
+	struct lb_found flow;
+
+	if (!lb_conn_flow_of_reply(ctx, reply, &flow))
+		return lb_pass(LB_REASON_ICMP_UNRELATED);
+	change.to = flow.conn->vaddr.word[0];
+	change.to_port = flow.conn->vport;
+	if (packet->ttl > 1 && lb_nat_quote(ctx, packet, quote, &change))
+		return lb_drop(LB_REASON_TRUNCATED);
+	dest = lb_dest_at(ctx, flow.conn->dest);
+	if (dest)
+		lb_count_out(ctx, flow.conn->dest, dest->service, packet->length);
+	return lb_xmit_reply(ctx, packet, &change, reply->conn, LB_REASON_ICMP_RELATED);
+}
+
+static LB_INLINE struct lb_result lb_forward_icmp(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	u32 length = packet->length - (packet->l4 - LB_L3);
+	struct lb_icmp *icmp = lb_at(ctx, packet->l4, sizeof(*icmp));
+	struct lb_quote quote = {0};
+	struct lb_found found;
+	int fault;
+
+	if (lb_any_fragment(packet))
+		return lb_pass(LB_REASON_FRAGMENT_UNKNOWN);
+	if (length < sizeof(*icmp) || !icmp)
+		return lb_drop(LB_REASON_TRUNCATED);
+	if (!lb_icmp_is_error(icmp->type))
+		return lb_pass(LB_REASON_ICMP_QUERY);
+	fault = lb_parse_quote(ctx, packet, &quote);
+	if (fault == LB_REASON_ICMP_UNRELATED || !lb_conn_find(ctx, &quote.key, &found))
+		return fault == LB_PARSED || fault == LB_REASON_ICMP_UNRELATED ? lb_pass(LB_REASON_ICMP_UNRELATED)
+									      : lb_drop(fault);
+	if (lb_csum_fold(lb_range_sum(ctx, packet->l4, length)) != 0xffff)
+		return lb_drop(LB_REASON_BAD_CHECKSUM);
+	if (lb_control_kind(found.control) == LB_CONN_REPLY)
+		return lb_icmp_to_client(ctx, packet, &quote, &found);
+	return lb_icmp_to_server(ctx, packet, &quote, &found);
+}
+
+#endif

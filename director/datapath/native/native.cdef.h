@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The data path as Python sees it; the meaning of each is said in the header that it comes from. */
+
+/* table.h, entry.h, tcp.h: the layout that director/tables/layout.py mirrors */
+#define LB_LINE ...
+#define LB_IMAGE_MAGIC ...
+#define LB_IMAGE_VERSION ...
+#define LB_SERVICE_PROBES ...
+#define LB_MAX_SERVICES ...
+#define LB_MAX_DESTS ...
+#define LB_MAX_SERVICE_DESTS ...
+#define LB_MAX_LINKS ...
+#define LB_WAYS ...
+#define LB_MAX_WORKERS ...
+#define LB_REASON_COUNT ...
+#define LB_TRY_FRAMES ...
+
+struct lb_addr {
+	uint32_t word[4];
+};
+struct lb_image_header { ...; };
+struct lb_service { ...; };
+struct lb_dest { ...; };
+struct lb_list_item { ...; };
+struct lb_link { ...; };
+struct lb_conn {
+	uint64_t control;
+	uint32_t expires;
+	uint32_t dest;
+	struct lb_addr caddr;
+	struct lb_addr vaddr;
+	uint16_t cport;
+	uint16_t vport;
+	uint8_t protocol;
+	uint8_t family;
+	...;
+};
+uint8_t lb_conn_state_of(const struct lb_conn *conn);
+uint32_t lb_conn_packets_of(const struct lb_conn *conn);
+
+/* datapath.h */
+struct lb_counters {
+	uint64_t connections;
+	uint64_t packets_in;
+	uint64_t bytes_in;
+	uint64_t packets_out;
+	uint64_t bytes_out;
+	...;
+};
+struct lb_dest_state {
+	uint32_t active;
+	uint32_t inactive;
+	uint32_t persistent;
+	uint32_t flags;
+};
+struct lb_datapath;
+struct lb_datapath *lb_datapath_new(uint32_t sets, uint32_t workers, uint64_t seed);
+void lb_datapath_free(struct lb_datapath *datapath);
+int lb_datapath_swap(struct lb_datapath *datapath, const void *bytes, size_t length);
+void lb_datapath_reset_service(struct lb_datapath *datapath, uint32_t id);
+void lb_datapath_reset_dest(struct lb_datapath *datapath, uint32_t id);
+void lb_datapath_zero(struct lb_datapath *datapath);
+void lb_datapath_wrr_changed(struct lb_datapath *datapath, uint32_t service, int32_t gcd, int32_t max);
+struct lb_counters lb_datapath_service_counters(const struct lb_datapath *datapath, uint32_t id);
+struct lb_counters lb_datapath_dest_counters(const struct lb_datapath *datapath, uint32_t id);
+struct lb_dest_state lb_datapath_dest_state(const struct lb_datapath *datapath, uint32_t id);
+uint64_t lb_datapath_reason_count(const struct lb_datapath *datapath, uint32_t reason);
+const char *lb_reason_name(uint32_t reason);
+int lb_reason_verdict(uint32_t reason);
+const char *lb_reason_text(uint32_t reason);
+uint32_t lb_clock(void);
+
+/* conntable.h */
+struct lb_conn_query {
+	uint8_t protocol;
+	uint8_t family;
+	uint16_t vport;
+	struct lb_addr vaddr;
+	struct lb_addr client;
+	struct lb_addr client_mask;
+	uint8_t client_family;
+	uint8_t state_wanted;
+	uint32_t dests;
+	const uint8_t *dest_wanted;
+	...;
+};
+uint32_t lb_conns_select(struct lb_datapath *datapath, const struct lb_conn_query *query, uint32_t now,
+			 uint32_t *cursor, struct lb_conn *out, uint32_t max);
+uint64_t lb_conns_count(struct lb_datapath *datapath, const struct lb_conn_query *query, uint32_t now);
+void lb_conns_census(struct lb_datapath *datapath, uint32_t now, uint8_t *seen, uint32_t length);
+uint64_t lb_conns_end(struct lb_datapath *datapath, const struct lb_conn_query *query, uint32_t now);
+uint32_t lb_datapath_sweep(struct lb_datapath *datapath, uint64_t now_ms);
+
+/* worker.h */
+struct lb_pool;
+struct lb_pool *lb_pool_new(struct lb_datapath *datapath);
+void lb_pool_free(struct lb_pool *pool);
+int lb_pool_start(struct lb_pool *pool);
+int lb_pool_add_interface(struct lb_pool *pool, uint32_t ifindex, int filter_fd);
+int lb_pool_remove_interface(struct lb_pool *pool, uint32_t ifindex);
+uint64_t lb_pool_ring_drops(struct lb_pool *pool);
+
+/* try.h */
+struct lb_test_frame {
+	const uint8_t *data;
+	uint32_t length;
+	uint32_t ifindex;
+	uint8_t flags;
+	uint8_t gso_type;
+	uint16_t gso_size;
+	uint16_t hdr_len;
+	uint16_t csum_start;
+	uint16_t csum_offset;
+};
+struct lb_test_out {
+	uint32_t length;
+	uint8_t flags;
+	uint8_t gso_type;
+	uint16_t gso_size;
+	uint16_t csum_start;
+	uint16_t csum_offset;
+};
+struct lb_test_answer {
+	uint32_t verdict;
+	uint32_t reason;
+	uint32_t ifindex;
+	uint32_t frames;
+	struct lb_test_out out[128];
+};
+int lb_datapath_try(struct lb_datapath *datapath, uint32_t worker, const struct lb_test_frame *in, uint64_t now_ms,
+		    uint8_t *out, size_t size, struct lb_test_answer *answer);

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that the Python extension may call, in one place; *.cdef.h declares it to cffi. */
+#ifndef LB_NATIVE_H
+#define LB_NATIVE_H
+
+#include "conntable.h"
+#include "datapath.h"
+#include "guard.h"
+#include "try.h"
+#include "worker.h"
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the bytes of a frame to the few facts that forwarding decides by.
+ *
+ * Bytes are touched through lb_at() only: it checks that they are there and hands out a pointer, which is good until
+ * the next call that may move the frame (lb_grow, lb_trim, lb_l4_replace, lb_push_outer). Never reads past the frame,
+ * whatever the frame claims. Offers nothing for what it can't parse but a reason.
+ */
+#ifndef LB_PARSE_H
+#define LB_PARSE_H
+
+#include "csum.h"
+#include "reason.h"
+
+/* Offsets into a frame stay below this; the mask lets eBPF's verifier see it. */
+enum { LB_OFFSET_MASK = 0xff };
+
+enum {
+	LB_L3 = LB_ETH_HLEN, /* where the IP header begins: an untagged frame */
+	LB_PARSED = -1,	     /* no reason against it */
+};
+
+/* Addresses and ports of a packet, in the direction it travels. What a connection is found by. */
+struct lb_key {
+	struct lb_addr source;
+	struct lb_addr destination;
+	be16 sport;
+	be16 dport;
+	u8 protocol;
+	u8 family;
+	u8 kind; /* enum lb_conn_kind: flows and fragments live in one table */
+	u8 unused;
+};
+
+struct lb_packet {
+	struct lb_key key;
+	u32 l4;	     /* offset of the transport header */
+	u16 length;  /* IP total length, bytes */
+	u16 fragment; /* flags and offset, host order */
+	be16 id;
+	u8 ttl;
+	u8 tcp_flags;
+};
+
+static LB_INLINE void *lb_at(struct lb_ctx *ctx, u32 offset, u32 size)
+{
+	u8 *at = lb_data(ctx) + (offset & LB_OFFSET_MASK);
+
+	return at + size <= lb_data_end(ctx) ? at : 0;
+}
+
+static LB_INLINE struct lb_ipv4 *lb_ipv4_at(struct lb_ctx *ctx, u32 offset)
+{
+	return (struct lb_ipv4 *)lb_at(ctx, offset, sizeof(struct lb_ipv4));
+}
+
+static LB_INLINE int lb_later_fragment(const struct lb_packet *packet)
+{
+	return (packet->fragment & LB_IP_OFFSET) != 0;
+}
+
+static LB_INLINE int lb_any_fragment(const struct lb_packet *packet)
+{
+	return (packet->fragment & (LB_IP_OFFSET | LB_IP_MF)) != 0;
+}
+
+static LB_INLINE struct lb_addr lb_addr_ipv4(be32 address)
+{
+	return (struct lb_addr){.word = {address}};
+}
+
+/* Check the IPv4 header as a router must (RFC 1812 §5.2.2); the checksum covers the options too. */
+static LB_INLINE int lb_parse_ipv4(struct lb_ctx *ctx, struct lb_packet *packet)
+{
+	struct lb_ipv4 *ip = lb_ipv4_at(ctx, LB_L3);
+	u32 header;
+
+	if (!ip)
+		return LB_REASON_TRUNCATED;
+	header = (ip->version_ihl & 0xf) * 4;
+	packet->length = lb_ntohs(ip->total_length);
+	if (ip->version_ihl >> 4 != 4 || header < sizeof(*ip) || packet->length < header)
+		return LB_REASON_BAD_HEADER;
+	if (lb_frame_length(ctx) < LB_L3 + (u32)packet->length)
+		return LB_REASON_TRUNCATED;
+	packet->key.family = LB_FAMILY_IPV4;
+	packet->key.protocol = ip->protocol;
+	packet->key.source = lb_addr_ipv4(ip->source);
+	packet->key.destination = lb_addr_ipv4(ip->destination);
+	packet->fragment = lb_ntohs(ip->fragment);
+	packet->id = ip->id;
+	packet->ttl = ip->ttl;
+	packet->l4 = LB_L3 + header;
+	if (lb_csum_fold(lb_range_sum(ctx, LB_L3, header)) != 0xffff)
+		return LB_REASON_BAD_CHECKSUM;
+	return LB_PARSED;
+}
+
+/* Read the ports, and TCP's flags. A later fragment has none of them. */
+static LB_INLINE int lb_parse_ports(struct lb_ctx *ctx, struct lb_packet *packet)
+{
+	u32 header = packet->key.protocol == LB_IPPROTO_TCP ? sizeof(struct lb_tcp) : sizeof(struct lb_udp);
+	struct lb_udp *udp;
+	struct lb_tcp *tcp;
+
+	if (packet->l4 + header > LB_L3 + (u32)packet->length)
+		return LB_REASON_TRUNCATED;
+	udp = lb_at(ctx, packet->l4, sizeof(*udp));
+	if (!udp)
+		return LB_REASON_TRUNCATED;
+	packet->key.sport = udp->source;
+	packet->key.dport = udp->destination;
+	if (packet->key.protocol != LB_IPPROTO_TCP)
+		return LB_PARSED;
+	tcp = lb_at(ctx, packet->l4, sizeof(*tcp));
+	if (!tcp)
+		return LB_REASON_TRUNCATED;
+	packet->tcp_flags = tcp->flags;
+	return LB_PARSED;
+}
+
+/* Parse down to the ports. LB_PARSED, or the enum lb_reason why the frame is none of ours. */
+static LB_INLINE int lb_parse(struct lb_ctx *ctx, struct lb_packet *packet)
+{
+	struct lb_eth *eth = lb_at(ctx, 0, sizeof(*eth));
+	int fault;
+
+	if (!eth)
+		return LB_REASON_TRUNCATED;
+	if (eth->type != lb_htons(LB_ETH_P_IP))
+		return LB_REASON_NOT_IP;
+	fault = lb_parse_ipv4(ctx, packet);
+	if (fault != LB_PARSED)
+		return fault;
+	if (packet->key.protocol == LB_IPPROTO_ICMP)
+		return LB_PARSED;
+	if (packet->key.protocol != LB_IPPROTO_TCP && packet->key.protocol != LB_IPPROTO_UDP)
+		return LB_REASON_NOT_BALANCED;
+	return lb_later_fragment(packet) ? LB_PARSED : lb_parse_ports(ctx, packet);
+}
+
+/* A reason that parsing gave, as a result: left to the stack, or dropped. */
+static LB_INLINE struct lb_result lb_unparsed(int reason)
+{
+	int pass = reason == LB_REASON_NOT_IP || reason == LB_REASON_NOT_BALANCED;
+
+	return pass ? lb_pass(reason) : lb_drop(reason);
+}
+
+#endif

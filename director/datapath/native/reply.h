@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the director itself answers: ICMP errors and TCP resets, from the VIP, back where the packet came from.
+ *
+ * The answer is made in the frame that it answers. Its bytes are those of a Linux host: ICMP errors as icmp_send()
+ * makes them (at most 576 bytes, RFC 1812 §4.3.2.3), resets as RFC 9293 §3.10.7.1 asks.
+ */
+#ifndef LB_REPLY_H
+#define LB_REPLY_H
+
+#include "parse.h"
+#include "table.h"
+
+enum {
+	LB_ICMP_UNREACHABLE = 3,
+	LB_ICMP_QUENCH = 4,
+	LB_ICMP_TIME_EXCEEDED = 11,
+	LB_ICMP_PORT_UNREACHABLE = 3, /* codes of LB_ICMP_UNREACHABLE */
+	LB_ICMP_FRAG_NEEDED = 4,
+	LB_ICMP_MAX = 576, /* of an error's IP packet */
+	LB_ICMP_ADDED = sizeof(struct lb_ipv4) + sizeof(struct lb_icmp),
+	LB_REPLY_TTL = 64,
+	LB_PREC_INTERNETCONTROL = 0xc0, /* the precedence of ICMP errors, RFC 1812 §4.3.2.5 */
+	LB_TOS_MASK = 0x1e,
+};
+
+/* An error to send: `sent` and `silent` are the reasons counted when it is and when it may not be sent. */
+struct lb_icmp_error {
+	u8 type;
+	u8 code;
+	u16 mtu;
+	u8 sent;
+	u8 silent;
+};
+
+static LB_INLINE void lb_eth_turn(struct lb_eth *eth, const struct lb_eth *from)
+{
+	__builtin_memcpy(eth->dst, from->src, LB_ETH_ALEN);
+	__builtin_memcpy(eth->src, from->dst, LB_ETH_ALEN);
+	eth->type = lb_htons(LB_ETH_P_IP);
+}
+
+/* RFC 1122 §3.2.2: no error about an ICMP error, a later fragment, or a source that is no single host. */
+static LB_INLINE int lb_may_answer(const struct lb_packet *packet)
+{
+	u32 source = lb_ntohl(packet->key.source.word[0]);
+
+	return packet->key.protocol != LB_IPPROTO_ICMP && !lb_later_fragment(packet) && source >> 24 != 0 &&
+	       source >> 24 != 127 && source >> 28 < 0xe;
+}
+
+static LB_INLINE void lb_reply_ipv4(struct lb_ipv4 *ip, const struct lb_packet *packet, u8 protocol, u16 length)
+{
+	ip->version_ihl = 0x45;
+	ip->total_length = lb_htons(length);
+	ip->ttl = LB_REPLY_TTL;
+	ip->protocol = protocol;
+	ip->source = packet->key.destination.word[0];
+	ip->destination = packet->key.source.word[0];
+}
+
+static LB_INLINE int lb_write_icmp_error(struct lb_ctx *ctx, const struct lb_packet *packet,
+					 const struct lb_icmp_error *error, u16 quoted)
+{
+	struct lb_eth *eth = lb_at(ctx, LB_ICMP_ADDED, sizeof(*eth));
+	struct lb_eth arrived;
+	struct lb_ipv4 *ip = lb_ipv4_at(ctx, LB_L3);
+	struct lb_ipv4 *original = lb_ipv4_at(ctx, LB_L3 + LB_ICMP_ADDED);
+	struct lb_icmp *icmp = lb_at(ctx, LB_L3 + sizeof(*ip), sizeof(*icmp));
+	u8 tos;
+
+	if (!eth || !ip || !original || !icmp)
+		return -1;
+	arrived = *eth;
+	tos = original->tos;
+	lb_reply_ipv4(ip, packet, LB_IPPROTO_ICMP, LB_ICMP_ADDED + quoted);
+	ip->tos = (tos & LB_TOS_MASK) | LB_PREC_INTERNETCONTROL;
+	ip->id = lb_ip_id(ctx);
+	ip->fragment = 0;
+	lb_ipv4_checksum(ip);
+	*icmp = (struct lb_icmp){.type = error->type, .code = error->code, .mtu = lb_htons(error->mtu)};
+	icmp->checksum = ~lb_csum_fold(lb_range_sum(ctx, LB_L3 + sizeof(*ip), sizeof(*icmp) + quoted));
+	eth = lb_at(ctx, 0, sizeof(*eth));
+	if (!eth)
+		return -1;
+	lb_eth_turn(eth, &arrived);
+	return 0;
+}
+
+/* Answer the packet with an ICMP error, or drop it where none may be sent. */
+static LB_INLINE struct lb_result lb_icmp_answer(struct lb_ctx *ctx, const struct lb_packet *packet,
+						 const struct lb_icmp_error *error)
+{
+	u16 quoted = packet->length;
+
+	if (!lb_may_answer(packet))
+		return lb_drop(error->silent);
+	/* Path MTU discovery must not be starved: Linux exempts these from its limit, too. */
+	if (error->mtu == 0 && !lb_icmp_allow(ctx))
+		return lb_drop(LB_REASON_ICMP_LIMITED);
+	if (quoted > LB_ICMP_MAX - LB_ICMP_ADDED)
+		quoted = LB_ICMP_MAX - LB_ICMP_ADDED;
+	lb_plain(ctx);
+	if (lb_trim(ctx, LB_L3 + quoted) || lb_grow(ctx, LB_ICMP_ADDED) ||
+	    lb_write_icmp_error(ctx, packet, error, quoted))
+		return lb_drop(LB_REASON_NO_ROOM);
+	return lb_transmit(error->sent, lb_ingress(ctx), 0);
+}
+
+static LB_INLINE struct lb_result lb_port_unreachable(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	struct lb_icmp_error error = {.type = LB_ICMP_UNREACHABLE,
+				      .code = LB_ICMP_PORT_UNREACHABLE,
+				      .sent = LB_REASON_NO_DEST,
+				      .silent = LB_REASON_NO_DEST_SILENT};
+
+	return lb_icmp_answer(ctx, packet, &error);
+}
+
+static LB_INLINE struct lb_result lb_time_exceeded(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	struct lb_icmp_error error = {.type = LB_ICMP_TIME_EXCEEDED,
+				      .sent = LB_REASON_TTL_EXPIRED,
+				      .silent = LB_REASON_TTL_EXPIRED_SILENT};
+
+	return lb_icmp_answer(ctx, packet, &error);
+}
+
+static LB_INLINE struct lb_result lb_frag_needed(struct lb_ctx *ctx, const struct lb_packet *packet, u16 mtu)
+{
+	struct lb_icmp_error error = {.type = LB_ICMP_UNREACHABLE,
+				      .code = LB_ICMP_FRAG_NEEDED,
+				      .mtu = mtu,
+				      .sent = LB_REASON_TOO_BIG,
+				      .silent = LB_REASON_TOO_BIG_SILENT};
+
+	return lb_icmp_answer(ctx, packet, &error);
+}
+
+/* Whether the transport checksum holds; a partial one was never on a wire and can't be wrong. */
+static LB_INLINE int lb_l4_valid(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	u16 length = packet->length - (packet->l4 - LB_L3);
+	u64 sum = lb_pseudo_sum(packet->key.source.word[0], packet->key.destination.word[0], packet->key.protocol, length);
+
+	return lb_partial(ctx) || lb_csum_fold(sum + lb_range_sum(ctx, packet->l4, length)) == 0xffff;
+}
+
+/* Turn the segment into the reset that answers it. Sequence numbers: RFC 9293 §3.10.7.1. */
+static LB_INLINE int lb_write_reset(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	struct lb_tcp *tcp = lb_at(ctx, packet->l4, sizeof(*tcp));
+	struct lb_ipv4 *ip = lb_ipv4_at(ctx, LB_L3);
+	struct lb_eth *eth = lb_at(ctx, 0, sizeof(*eth));
+	struct lb_eth arrived;
+	struct lb_tcp segment;
+	u32 occupied;
+
+	if (!tcp || !ip || !eth)
+		return -1;
+	segment = *tcp;
+	arrived = *eth;
+	occupied = packet->length - (packet->l4 - LB_L3) - (segment.offset >> 4) * 4;
+	occupied += !!(segment.flags & LB_TCP_SYN) + !!(segment.flags & LB_TCP_FIN);
+	lb_eth_turn(eth, &arrived);
+	lb_reply_ipv4(ip, packet, LB_IPPROTO_TCP, sizeof(*ip) + sizeof(*tcp));
+	ip->id = 0;
+	ip->fragment = lb_htons(LB_IP_DF);
+	lb_ipv4_checksum(ip);
+	tcp = lb_at(ctx, LB_L3 + sizeof(*ip), sizeof(*tcp));
+	if (!tcp)
+		return -1;
+	*tcp = (struct lb_tcp){.source = segment.destination, .destination = segment.source, .offset = 5 << 4};
+	tcp->flags = LB_TCP_RST;
+	if (segment.flags & LB_TCP_ACK) {
+		tcp->sequence = segment.acknowledgement;
+	} else {
+		tcp->flags |= LB_TCP_ACK;
+		tcp->acknowledgement = lb_htonl(lb_ntohl(segment.sequence) + occupied);
+	}
+	tcp->checksum = ~lb_csum_fold(lb_pseudo_sum(ip->source, ip->destination, LB_IPPROTO_TCP, sizeof(*tcp)) +
+				      lb_range_sum(ctx, LB_L3 + sizeof(*ip), sizeof(*tcp)));
+	return 0;
+}
+
+/* Answer a segment that belongs to no connection as the host's own stack would. */
+static LB_INLINE struct lb_result lb_tcp_reset(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	struct lb_tcp *tcp = lb_at(ctx, packet->l4, sizeof(*tcp));
+	u32 header;
+
+	if (!tcp)
+		return lb_drop(LB_REASON_TRUNCATED);
+	if (packet->tcp_flags & LB_TCP_RST)
+		return lb_drop(LB_REASON_RST_UNKNOWN);
+	header = (tcp->offset >> 4) * 4;
+	if (header < sizeof(*tcp) || packet->l4 + header > LB_L3 + (u32)packet->length)
+		return lb_drop(LB_REASON_BAD_HEADER);
+	if (!lb_any_fragment(packet) && !lb_l4_valid(ctx, packet))
+		return lb_drop(LB_REASON_BAD_CHECKSUM);
+	lb_plain(ctx);
+	if (lb_write_reset(ctx, packet) || lb_trim(ctx, LB_L3 + sizeof(struct lb_ipv4) + sizeof(*tcp)))
+		return lb_drop(LB_REASON_NO_ROOM);
+	return lb_transmit(LB_REASON_RST_SENT, lb_ingress(ctx), 0);
+}
+
+#endif

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Segmentation of tunnelled super-frames.
+ *
+ * The kernel can cut a super-frame, but not one inside a tunnel that a packet socket sends: its GSO knows only tunnels
+ * that a tunnel device made. So it is done here, as a network card would: TCP segments of at most gso_size bytes (fewer
+ * where the tunnel's MTU asks for it), UDP datagrams of exactly gso_size, each with its own headers and checksums.
+ */
+#include "emit.h"
+
+struct lb_cut {
+	struct lb_ctx *ctx;
+	const struct lb_result *result;
+	u32 inner;   /* inner IP header length */
+	u32 l4;	     /* transport header length */
+	u32 size;    /* payload of a segment */
+	u32 payload; /* of the super-frame */
+	u8 protocol;
+};
+
+/* Find the super-frame's headers; negative when they contradict its offload facts. */
+static int lb_cut_prepare(struct lb_cut *cut)
+{
+	struct lb_ctx *ctx = cut->ctx;
+	const struct lb_ipv4 *ip = (const struct lb_ipv4 *)(ctx->data + LB_L3);
+	u32 length = lb_frame_length(ctx), type = ctx->offload.gso_type & ~VIRTIO_NET_HDR_GSO_ECN, room;
+
+	cut->inner = (ip->version_ihl & 0xf) * 4;
+	cut->protocol = ip->protocol;
+	cut->size = ctx->offload.gso_size;
+	if (ip->protocol == LB_IPPROTO_TCP && type == VIRTIO_NET_HDR_GSO_TCPV4) {
+		const struct lb_tcp *tcp = (const struct lb_tcp *)(ctx->data + LB_L3 + cut->inner);
+
+		cut->l4 = (tcp->offset >> 4) * 4;
+		if (cut->l4 < sizeof(*tcp))
+			return -1;
+		room = sizeof(struct lb_ipv4) + cut->inner + cut->l4;
+		if (cut->result->mtu > room && cut->size > cut->result->mtu - room)
+			cut->size = cut->result->mtu - room;
+	} else if (ip->protocol == LB_IPPROTO_UDP && type != VIRTIO_NET_HDR_GSO_TCPV4) {
+		cut->l4 = sizeof(struct lb_udp);
+	} else {
+		return -1;
+	}
+	if (LB_L3 + cut->inner + cut->l4 > length)
+		return -1;
+	cut->payload = length - LB_L3 - cut->inner - cut->l4;
+	return cut->size == 0 ? -1 : 0;
+}
+
+static void lb_cut_tcp(struct lb_tcp *tcp, u32 offset, int last)
+{
+	tcp->sequence = lb_htonl(lb_ntohl(tcp->sequence) + offset);
+	if (!last)
+		tcp->flags &= ~(LB_TCP_FIN | LB_TCP_PSH);
+	if (offset > 0)
+		tcp->flags &= ~LB_TCP_CWR; /* RFC 3168 §6.1.2: once */
+	tcp->checksum = 0;
+}
+
+/* Fill in what differs from segment to segment, and both checksums. `at` is the inner IP header. */
+static void lb_cut_headers(const struct lb_cut *cut, u8 *at, u32 number, u32 offset, u32 size)
+{
+	struct lb_ipv4 *ip = (struct lb_ipv4 *)at;
+	u8 *l4 = at + cut->inner;
+	u16 length = cut->l4 + size, sum;
+	u32 field = cut->protocol == LB_IPPROTO_TCP ? LB_TCP_CHECKSUM : LB_UDP_CHECKSUM;
+
+	ip->total_length = lb_htons(cut->inner + length);
+	ip->id = lb_htons(lb_ntohs(ip->id) + number);
+	ip->checksum = 0;
+	ip->checksum = ~lb_csum_fold(lb_bytes_sum(at, cut->inner));
+	if (cut->protocol == LB_IPPROTO_TCP) {
+		lb_cut_tcp((struct lb_tcp *)l4, offset, offset + size == cut->payload);
+	} else {
+		((struct lb_udp *)l4)->length = lb_htons(length);
+		((struct lb_udp *)l4)->checksum = 0;
+	}
+	sum = ~lb_csum_fold(lb_pseudo_sum(ip->source, ip->destination, cut->protocol, length) +
+			    lb_bytes_sum(l4, length));
+	if (sum == 0 && cut->protocol == LB_IPPROTO_UDP)
+		sum = 0xffff;
+	memcpy(l4 + field, &sum, sizeof(sum));
+}
+
+static int lb_cut_one(const struct lb_cut *cut, struct lb_sink *sink, u32 number, u32 offset)
+{
+	struct lb_ctx *ctx = cut->ctx;
+	u32 size = cut->payload - offset < cut->size ? cut->payload - offset : cut->size;
+	u32 headers = cut->inner + cut->l4, length = LB_L3 + sizeof(struct lb_ipv4) + headers + size;
+	u8 *frame = sink->room(sink, length), *at;
+	struct lb_ipv4 outer = ctx->outer;
+
+	if (!frame)
+		return -1;
+	outer.total_length = lb_htons(length - LB_L3);
+	if (outer.id != 0)
+		outer.id = lb_htons(lb_ntohs(outer.id) + number);
+	lb_ipv4_checksum(&outer);
+	memcpy(frame, ctx->data, LB_L3);
+	memcpy(frame + LB_L3, &outer, sizeof(outer));
+	at = frame + LB_L3 + sizeof(outer);
+	memcpy(at, ctx->data + LB_L3, headers);
+	memcpy(at + headers, ctx->data + LB_L3 + headers + offset, size);
+	lb_cut_headers(cut, at, number, offset, size);
+	return lb_fragment(sink, cut->result->ifindex, frame, length, cut->result->mtu);
+}
+
+int lb_segment(struct lb_ctx *ctx, const struct lb_result *result, struct lb_sink *sink)
+{
+	struct lb_cut cut = {.ctx = ctx, .result = result};
+	u32 number = 0;
+
+	if (lb_cut_prepare(&cut))
+		return -1;
+	for (u32 offset = 0; offset < cut.payload; offset += cut.size, number++)
+		if (lb_cut_one(&cut, sink, number, offset))
+			return -1;
+	ctx->worker->ip_id += number;
+	return 0;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCP connection states as kernel IPVS keeps them: tables, and one function that steps through them.
+ *
+ * The director sees both directions only with NAT. With DR and TUN it sees the client's half, and the INPUT-ONLY table
+ * guesses the rest. A segment's event is the first of RST, SYN, FIN, ACK that it carries; one with none closes.
+ */
+#ifndef LB_TCP_H
+#define LB_TCP_H
+
+#include "wire.h"
+
+enum lb_conn_state {
+	LB_S_NONE,
+	LB_S_ESTABLISHED,
+	LB_S_SYN_SENT,
+	LB_S_SYN_RECV,
+	LB_S_FIN_WAIT,
+	LB_S_TIME_WAIT,
+	LB_S_CLOSE,
+	LB_S_CLOSE_WAIT,
+	LB_S_LAST_ACK,
+	LB_S_LISTEN,
+	LB_S_SYNACK,
+	LB_S_UDP, /* UDP has this state alone; its number is its timeout's, LB_TIMEOUT_UDP */
+	LB_S_COUNT,
+};
+
+enum lb_direction {
+	LB_INPUT,
+	LB_OUTPUT,
+	LB_INPUT_ONLY,
+	LB_DIRECTIONS,
+};
+
+enum lb_tcp_event {
+	LB_E_SYN,
+	LB_E_FIN,
+	LB_E_ACK,
+	LB_E_RST,
+	LB_EVENTS,
+};
+
+#define NO LB_S_NONE
+#define ES LB_S_ESTABLISHED
+#define SS LB_S_SYN_SENT
+#define SR LB_S_SYN_RECV
+#define FW LB_S_FIN_WAIT
+#define TW LB_S_TIME_WAIT
+#define CL LB_S_CLOSE
+#define CW LB_S_CLOSE_WAIT
+#define LA LB_S_LAST_ACK
+#define LI LB_S_LISTEN
+#define SA LB_S_SYNACK
+
+/* clang-format off */
+static const u8 lb_tcp_next[LB_DIRECTIONS][LB_EVENTS][16] = {
+	/*                NO  ES  SS  SR  FW  TW  CL  CW  LA  LI  SA */
+	[LB_INPUT] = {
+		[LB_E_SYN] = {SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR},
+		[LB_E_FIN] = {CL, CW, SS, TW, TW, TW, CL, CW, LA, LI, TW},
+		[LB_E_ACK] = {ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},
+		[LB_E_RST] = {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, SR},
+	},
+	[LB_OUTPUT] = {
+		[LB_E_SYN] = {SS, ES, SS, SR, SS, SS, SS, SS, SS, LI, SR},
+		[LB_E_FIN] = {TW, FW, SS, TW, FW, TW, CL, TW, LA, LI, TW},
+		[LB_E_ACK] = {ES, ES, SS, ES, FW, TW, CL, CW, LA, ES, ES},
+		[LB_E_RST] = {CL, CL, SS, CL, CL, TW, CL, CL, CL, CL, CL},
+	},
+	[LB_INPUT_ONLY] = {
+		[LB_E_SYN] = {SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR},
+		[LB_E_FIN] = {CL, FW, SS, TW, FW, TW, CL, CW, LA, LI, TW},
+		[LB_E_ACK] = {ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},
+		[LB_E_RST] = {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},
+	},
+};
+/* clang-format on */
+
+#undef NO
+#undef ES
+#undef SS
+#undef SR
+#undef FW
+#undef TW
+#undef CL
+#undef CW
+#undef LA
+#undef LI
+#undef SA
+
+static LB_INLINE u8 lb_tcp_step(u8 state, enum lb_direction direction, u8 flags)
+{
+	enum lb_tcp_event event;
+
+	if (flags & LB_TCP_RST)
+		event = LB_E_RST;
+	else if (flags & LB_TCP_SYN)
+		event = LB_E_SYN;
+	else if (flags & LB_TCP_FIN)
+		event = LB_E_FIN;
+	else if (flags & LB_TCP_ACK)
+		event = LB_E_ACK;
+	else
+		return LB_S_CLOSE;
+	return lb_tcp_next[direction][event][state & 15];
+}
+
+/* Whether a connection in this state counts as active (kernel IPVS's ActiveConn). */
+static LB_INLINE int lb_state_active(u8 state)
+{
+	return state == LB_S_ESTABLISHED || state == LB_S_SYN_SENT || state == LB_S_SYN_RECV || state == LB_S_SYNACK;
+}
+
+#endif
