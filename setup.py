@@ -16,10 +16,7 @@ from setuptools import setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError
 
-CFFI_BUILDERS = (
-    "director/datapath/native/build_native.py:ffibuilder",
-    "realserver/build_bpf.py:ffibuilder",
-)
+CFFI_BUILDERS = ["director/datapath/native/build_native.py:ffibuilder", "realserver/build_bpf.py:ffibuilder"]
 NATIVE_ROOMS = (Path("director/datapath"), Path("realserver"))
 BPF_FLAGS = ("-O2", "-g", "-target", "bpf", "-mcpu=v3", "-fno-strict-aliasing", "-Wall", "-Wextra", "-Werror")
 
@@ -88,7 +85,7 @@ class BuildNative(build_ext):
 
 
 setup(
-    cffi_modules=[builder for builder in CFFI_BUILDERS if Path(builder.partition(":")[0]).exists()],
+    cffi_modules=CFFI_BUILDERS,
     cmdclass={"build_ext": BuildNative},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},  # cffi's modules keep to the limited API
 )
