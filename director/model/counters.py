@@ -83,7 +83,7 @@ class ServiceStats:
 class Verdict(Enum):
     """What became of a packet: left to the local stack, dropped, or sent."""
 
-    PASS = "pass"  # noqa: S105 (a verdict, not a password)
+    PASS = "pass"
     DROP = "drop"
     TRANSMIT = "transmit"
 
