@@ -54,7 +54,7 @@ from director.tables.next_hops import NextHops
 from director.tables.wrr_steps import wrr_steps
 
 MAX_LOGS = 200
-"""One event can change the ways of a hundred thousand destinations; the log says how many lines it leaves out."""
+"""One event can change the ways of many destinations; the log says how many lines it leaves out."""
 
 
 @dataclass(slots=True)
@@ -180,9 +180,7 @@ class Engine:
                 self._ids.census(destination_ids)
 
     def _orders(self, turn: _Turn) -> list[Command]:
-        """Put the turn in order: what is new is guarded before the tables know it, what is gone until they
-        forgot it.
-        """
+        """Guard what is new before the tables know it, and what is gone until they have forgotten it."""
         commands: list[Command] = [*turn.shown_logs()]
         if self._configuration is None:
             return commands

@@ -10,7 +10,7 @@ none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import gcd
 
@@ -84,8 +84,10 @@ class Maglev:
         table = populate([Member(c.address, c.port, c.last_weight) for c in candidates])
         port = flow.port if SchedulerFlag.MH_PORT in self.flags else 0
         first = slot(flow.address, port)
-        tries = [first]
-        if SchedulerFlag.MH_FALLBACK in self.flags:
-            tries += [slot(flow.address, port, (step + first) % SIZE) for step in range(SIZE)]
-        found = (table[number] for number in tries)
+        found = (table[number] for number in self._tries(flow.address, port, first))
         return next((index for index in found if index is not None and candidates[index].eligible), None)
+
+    def _tries(self, address: IPAddress, port: int, first: int) -> Iterator[int]:
+        yield first
+        if SchedulerFlag.MH_FALLBACK in self.flags:
+            yield from (slot(address, port, (step + first) % SIZE) for step in range(SIZE))

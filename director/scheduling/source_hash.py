@@ -8,7 +8,7 @@ or sent on with sh-fallback.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from netaddr import IPAddress
@@ -49,8 +49,10 @@ class SourceHash:
         buckets = fill_buckets([candidate.weight for candidate in candidates])
         port = flow.port if SchedulerFlag.SH_PORT in self.flags else 0
         first = bucket(flow.address, port)
-        tries = [first]
-        if SchedulerFlag.SH_FALLBACK in self.flags:
-            tries += [bucket(flow.address, port, (step + first) % BUCKETS) for step in range(BUCKETS)]
-        found = (buckets[number] for number in tries)
+        found = (buckets[number] for number in self._tries(flow.address, port, first))
         return next((index for index in found if index is not None and candidates[index].eligible), None)
+
+    def _tries(self, address: IPAddress, port: int, first: int) -> Iterator[int]:
+        yield first
+        if SchedulerFlag.SH_FALLBACK in self.flags:
+            yield from (bucket(address, port, (step + first) % BUCKETS) for step in range(BUCKETS))
