@@ -36,7 +36,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     unwanted = shutil.ignore_patterns("__pycache__", "*.so", "*.bpf.o", *tree.GENERATED)
     for package in ("director", "realserver"):
         shutil.copytree(tree.ROOT / package, copy / package, ignore=unwanted)
-    for file in ("pyproject.toml", "setup.py", "LICENSE", "README.md"):
+    for file in ("pyproject.toml", "setup.py", "LICENSE"):
         shutil.copy2(tree.ROOT / file, copy / file)
     done = build_in_place(copy)
     assert done.returncode == 0, done.stderr

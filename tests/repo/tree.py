@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_OURS = {".venv", ".git", "build", "dist", "run", "__pycache__"}
+NOT_OURS = {".venv", ".git", ".hypothesis", "build", "dist", "run", "__pycache__"}
 GENERATED = {"_native.c", "_bpf.c"}
 
 
