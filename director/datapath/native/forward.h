@@ -32,15 +32,24 @@ static LB_INLINE int lb_is_syn(const struct lb_packet *packet)
 	return packet->key.protocol == LB_IPPROTO_TCP && (packet->tcp_flags & LB_TCP_SYN);
 }
 
-/* Whether a SYN on a known flow opens a new one: conn_reuse_mode, and expire_nodest_conn with a quiesced server. */
-static LB_INLINE int lb_expects_new(const struct lb_image_header *header, const struct lb_dest *dest, u8 state)
+static LB_INLINE int lb_present(const struct lb_dest *dest)
 {
-	if (header->expire_nodest_conn && (!(dest->flags & LB_DEST_PRESENT) || dest->weight == 0))
-		return 1;
+	return dest && (dest->flags & LB_DEST_PRESENT);
+}
+
+/* Whether a SYN on a known flow opens a new one (conn_reuse_mode). */
+static LB_INLINE int lb_reuses(const struct lb_image_header *header, const struct lb_dest *dest, u8 state)
+{
 	if (header->conn_reuse_mode == 0)
 		return 0;
 	return state == LB_S_TIME_WAIT || state == LB_S_CLOSE ||
-	       ((header->conn_reuse_mode & 2) && state == LB_S_FIN_WAIT && dest->method != LB_NAT);
+	       ((header->conn_reuse_mode & 2) && state == LB_S_FIN_WAIT && dest && dest->method != LB_NAT);
+}
+
+/* Whether expire_nodest_conn ends the flow: its destination was deleted, or is quiesced and this is a SYN. */
+static LB_INLINE int lb_expires(const struct lb_image_header *header, const struct lb_dest *dest, int syn)
+{
+	return header->expire_nodest_conn && (!lb_present(dest) || (syn && dest->weight == 0));
 }
 
 /* Whether a packet of a known flow may go on with it; if not, the flow has been ended and the packet is a new one. */
@@ -48,23 +57,22 @@ static LB_INLINE int lb_flow_holds(struct lb_ctx *ctx, const struct lb_packet *p
 				   const struct lb_dest *dest)
 {
 	const struct lb_image_header *header = lb_image_line(ctx, 0);
-	int expire;
+	int syn = lb_is_syn(packet);
 
 	if (!header)
 		return 1;
-	expire = lb_is_syn(packet) && lb_expects_new(header, dest, lb_control_state(flow->control));
-	if (!(dest->flags & LB_DEST_PRESENT) && header->expire_nodest_conn)
-		expire = 1;
-	if (expire)
-		lb_conn_kill(ctx, flow);
-	return !expire;
+	if (!lb_expires(header, dest, syn) &&
+	    !(syn && lb_reuses(header, dest, lb_control_state(flow->control))))
+		return 1;
+	lb_conn_kill(ctx, flow);
+	return 0;
 }
 
 /* A packet of a known flow, whose destination is `dest`. */
 static LB_INLINE struct lb_result lb_forward_hit(struct lb_ctx *ctx, const struct lb_packet *packet,
 						 struct lb_found *flow, const struct lb_dest *dest)
 {
-	if (!(dest->flags & LB_DEST_PRESENT))
+	if (!lb_present(dest))
 		return lb_drop(LB_REASON_DEST_REMOVED);
 	lb_flow_step(ctx, packet, flow, dest, lb_direction_in(dest));
 	flow->conn->packets++;
@@ -144,7 +152,7 @@ static LB_INLINE struct lb_result lb_forward_later(struct lb_ctx *ctx, const str
 		return lb_forward_reply(ctx, packet, &reply, LB_REASON_FRAGMENT);
 	}
 	dest = lb_dest_at(ctx, flow.conn->dest);
-	if (!dest || !(dest->flags & LB_DEST_PRESENT))
+	if (!lb_present(dest))
 		return lb_drop(LB_REASON_DEST_REMOVED);
 	lb_count_in(ctx, flow.conn->dest, dest->service, packet->length);
 	return lb_xmit(ctx, packet, dest, LB_REASON_FRAGMENT);
@@ -171,8 +179,6 @@ static LB_INLINE struct lb_result lb_forward(struct lb_ctx *ctx)
 	if (lb_control_kind(found.control) == LB_CONN_REPLY)
 		return lb_forward_reply(ctx, &packet, &found, LB_REASON_REPLY);
 	dest = lb_dest_at(ctx, found.conn->dest);
-	if (!dest)
-		return lb_drop(LB_REASON_DEST_REMOVED);
 	if (!lb_flow_holds(ctx, &packet, &found, dest))
 		return lb_forward_new(ctx, &packet);
 	return lb_forward_hit(ctx, &packet, &found, dest);

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turn questions about connections into the C table's terms, and its entries into nouns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from netaddr import IPAddress, IPNetwork
+
+from director.datapath._native import ffi, lib
+from director.model import Destination, ForwardingMethod, Protocol, ServiceKey
+from director.model.connection import ConnectionEntry, ConnectionQuery, ConnectionState, Endpoint
+
+STATES = tuple(ConnectionState)
+PROTOCOLS = {protocol.number: protocol for protocol in Protocol}
+Holder = tuple[ServiceKey, Destination]
+
+
+@dataclass(frozen=True, slots=True)
+class RawQuery:
+    """The C query, and the memory that it points to."""
+
+    raw: Any
+    wanted: Any
+
+
+def query_of(query: ConnectionQuery, holders: Callable[[int], Holder | None]) -> RawQuery:
+    """Write the question as C's; a destination becomes the set of ids that stand for it."""
+    raw = ffi.new("struct lb_conn_query *")
+    if query.service is not None:
+        raw.protocol = query.service.protocol.number
+        raw.family = query.service.address.version
+        raw.vport = _port(query.service.port)
+        _write_address(raw.vaddr, query.service.address)
+    if query.client is not None:
+        _write_client(raw, query.client)
+    if query.state is not None:
+        raw.state_wanted = 1 + STATES.index(query.state)
+    wanted = ffi.NULL
+    if query.destination is not None:
+        wanted = _wanted(query.destination, holders)
+        raw.dests, raw.dest_wanted = len(wanted), wanted
+    return RawQuery(raw, wanted)
+
+
+def entry_of(raw: Any, holders: Callable[[int], Holder | None], now: int) -> ConnectionEntry | None:
+    """Read one copied entry; None when its destination's id was given back meanwhile."""
+    holder = holders(raw.dest)
+    if holder is None:
+        return None
+    service, destination = holder
+    return ConnectionEntry(
+        protocol=PROTOCOLS[raw.protocol],
+        client=Endpoint(_address(raw.caddr, raw.family), _port(raw.cport)),
+        virtual=Endpoint(_address(raw.vaddr, raw.family), _port(raw.vport)),
+        destination=Endpoint(destination.address, _reached_port(service, destination)),
+        method=destination.method,
+        state=STATES[lib.lb_conn_state_of(ffi.addressof(raw))],
+        expires_in=max((raw.expires - now + 2**31) % 2**32 - 2**31, 0) / 1000,
+        packets=lib.lb_conn_packets_of(ffi.addressof(raw)),
+    )
+
+
+def _wanted(endpoint: Endpoint, holders: Callable[[int], Holder | None]) -> Any:
+    wanted = ffi.new("uint8_t[]", lib.LB_MAX_DESTS)
+    for number in range(1, lib.LB_MAX_DESTS):
+        holder = holders(number)
+        if holder is not None and _is_at(endpoint, *holder):
+            wanted[number] = 1
+    return wanted
+
+
+def _is_at(endpoint: Endpoint, service: ServiceKey, destination: Destination) -> bool:
+    same_port = endpoint.port in (0, _reached_port(service, destination))
+    return destination.address == endpoint.address and same_port
+
+
+def _reached_port(service: ServiceKey, destination: Destination) -> int:
+    return destination.port if destination.method is ForwardingMethod.NAT else service.port
+
+
+def _port(port: int) -> int:
+    """Swap a port between host and network order."""
+    return int.from_bytes(port.to_bytes(2, "little"), "big")
+
+
+def _words(address: IPAddress) -> list[int]:
+    packed = address.packed.ljust(16, b"\0")
+    return [int.from_bytes(packed[i : i + 4], "little") for i in range(0, 16, 4)]
+
+
+def _write_address(raw: Any, address: IPAddress) -> None:
+    for place, word in enumerate(_words(address)):
+        raw.word[place] = word
+
+
+def _write_client(raw: Any, network: IPNetwork) -> None:
+    raw.client_family = network.version
+    _write_address(raw.client, network.network)
+    _write_address(raw.client_mask, network.netmask)
+
+
+def _address(raw: Any, family: int) -> IPAddress:
+    packed = b"".join(raw.word[i].to_bytes(4, "little") for i in range(4 if family == 6 else 1))
+    return IPAddress(int.from_bytes(packed, "big"), family)
