@@ -104,4 +104,4 @@ def _write_client(raw: Any, network: IPNetwork) -> None:
 
 def _address(raw: Any, family: int) -> IPAddress:
     packed = b"".join(raw.word[i].to_bytes(4, "little") for i in range(4 if family == 6 else 1))
-    return IPAddress(int.from_bytes(packed, "big"), family)
+    return IPAddress(int.from_bytes(packed, "big"), 6 if family == 6 else 4)

@@ -25,7 +25,7 @@ Holders = Callable[[int], Holder | None]
 
 def sets_for(connections: int) -> int:
     """Size the table for this many connections: twice the entries, in sets, as a power of two."""
-    sets = -(-2 * connections // lib.LB_WAYS)
+    sets = int(-(-2 * connections // lib.LB_WAYS))
     return 1 << max(sets - 1, 1).bit_length()
 
 
@@ -78,7 +78,7 @@ class PacketDatapath:
     def add_interface(self, index: int, filter_fd: int) -> None:
         """Forward what comes in on this interface and passes the socket filter."""
         _check(
-            lib.lb_pool_add_interface(self._pool, index, filter_fd), f"can not receive on interface {index}"
+            lib.lb_pool_add_interface(self._pool, index, filter_fd), f"no ring on interface {index}"
         )
 
     def remove_interface(self, index: int) -> None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Describe the `_native` extension to cffi: which C is compiled, and which of it Python may call.
 
-The declarations live in `*.cdef.h` beside this file. cffi checks each against the real headers when it compiles, so a
-size or a constant can not drift apart. Run at build time only, by setup.py.
+The declarations live in `*.cdef.h` beside this file. cffi checks each against the real headers when it
+compiles, so a size or a constant can not drift apart. Run at build time only, by setup.py.
 """
 
 from pathlib import Path
