@@ -20,7 +20,7 @@ from lab.building import Services
 from lab.document import TOPOLOGIES, find_topology, read_topology
 from lab.errors import LabError, TopologyError
 from lab.lab import Lab, lab_paths, take_down
-from lab.node import RunningNode, tcpdump_command
+from lab.node import RunningNode, environment, tcpdump_command
 from lab.paths import BASE, BASE_VARIABLE, LabPaths
 from lab.rundir import LabState
 
@@ -138,9 +138,8 @@ def execute(topology: str, node: str, command: tuple[str, ...], name: str | None
 def enter(topology: str, node: str, name: str | None, directory: Path) -> None:
     """Open a shell in a node."""
     lab = Lab.attach(topology, name, directory)
-    os.environ["PS1"] = f"{lab.name}:{node}# "
     shell = ("bash", "--norc", "-i") if shutil.which("bash") else ("sh", "-i")
-    _become(lab.node(node), shell)
+    _become(lab.node(node), shell, PS1=f"{lab.name}:{node}# ")
 
 
 @cli.command()
@@ -168,9 +167,10 @@ def capture(
     _become(lab.node(node), tcpdump_command(interface, place.absolute(), packets))
 
 
-def _become(node: RunningNode, command: tuple[str, ...]) -> NoReturn:
+def _become(node: RunningNode, command: tuple[str, ...], **additions: str) -> NoReturn:
+    """Turn this process into a command in the node, so that signals and the exit status are the command's."""
     words = node.command(command)
-    os.execvp(words[0], words)  # noqa: S606 - no shell is wanted: this process becomes the command
+    os.execvpe(words[0], words, environment(additions))  # noqa: S606 - no shell is wanted
 
 
 def main() -> None:

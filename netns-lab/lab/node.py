@@ -7,6 +7,7 @@ Works from outside, by processes that enter the node; knows nothing of how the l
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -142,7 +143,7 @@ class RunningNode:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, **(env or {})},
+            env=environment(env or {}),
             start_new_session=True,
         )
         try:
@@ -177,7 +178,7 @@ class RunningNode:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **(env or {})},
+                env=environment(env or {}),
                 start_new_session=True,
             )
 
@@ -249,6 +250,13 @@ class RunningNode:
                 raise LabError(f"{self.name}: tcpdump does not listen on {interface}: {capture.tail()}")
             time.sleep(POLL_INTERVAL)
         return capture
+
+
+def environment(additions: Mapping[str, str]) -> dict[str, str]:
+    """Return our environment with additions; programs of our own installation and of sbin are found in it."""
+    own = Path(sys.executable).parent
+    path = f"{own}:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    return {**os.environ, "PATH": path, **additions}
 
 
 def tcpdump_command(interface: str, path: Path, arguments: Sequence[str]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,11 @@ def test_a_node_has_interfaces_run_and_resolver_of_its_own(lab: Lab) -> None:
 
 def test_a_command_runs_in_the_directory_of_its_caller(lab: Lab) -> None:
     assert lab.node("rs1").output_of(("pwd",)) == f"{Path.cwd()}\n"
+
+
+def test_programs_beside_the_interpreter_are_found_in_a_node(lab: Lab) -> None:
+    own, name = Path(sys.executable).parent, Path(sys.executable).name
+    assert lab.node("rs1").output_of(("sh", "-c", f"command -v {name}")) == f"{own / name}\n"
 
 
 def test_a_started_program_is_waited_for_and_stopped(lab: Lab) -> None:
