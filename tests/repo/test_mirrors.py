@@ -28,7 +28,7 @@ EXEMPT = {
 
 
 def test_each_module_has_its_test_file() -> None:
-    """Count by name too: three modules named routes.py, in three rooms, want three files named test_routes.py."""
+    """Count by name too: a routes.py in each of three rooms wants three files named test_routes.py."""
     tested = Counter(path.stem for path in tree.files(".py") if path.parts[0] == "tests")
     wanted = Counter(f"test_{path.stem}" for path in modules() if not is_exempt(path))
     lacking = wanted - tested
