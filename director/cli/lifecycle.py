@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`director run`, `stop` and `cleanup`: a director's beginning and end.
+
+The daemon is imported when it is run; what it does is its own business.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import click
+
+from director.cli import printing
+from director.cli.calling import Failure, client, socket_path
+from director.cli.options import as_json, socket_again, words
+from director.control import client as control
+from director.model.configuration import DatapathKind
+
+LOG_FORMATS = ("text", "json")
+STOP_SECONDS = 30.0
+LOOK_SECONDS = 0.05
+
+
+@click.command()
+@click.option("--config", type=click.Path(path_type=Path), help="The configuration; without it, start empty.")
+@click.option("--datapath", type=words(DatapathKind), help="Which code carries the packets.  [default: auto]")
+@click.option(
+    "--interface", "interfaces", metavar="IFNAME", multiple=True,
+    help="An interface to carry packets on; repeatable. Else the file's, else every Ethernet one that is up.",
+)  # fmt: skip
+@socket_again
+@click.option("--log-format", type=click.Choice(LOG_FORMATS), default="text", show_default=True)
+@click.pass_context
+def run(
+    context: click.Context,
+    config: Path | None,
+    datapath: str | None,
+    interfaces: tuple[str, ...],
+    log_format: str,
+) -> None:
+    """Run the director in the foreground.
+
+    SIGTERM ends it cleanly, SIGHUP reads the configuration file again. What --datapath and --interface say
+    wins over the file.
+    """
+    _need_root("run")
+    from director import daemon
+
+    options = daemon.Options(
+        socket=control.socket_path(socket_path()),
+        config=config,
+        datapath=DatapathKind(datapath) if datapath else None,
+        interfaces=interfaces,
+        log_format=daemon.LogFormat(log_format),
+    )
+    context.exit(daemon.run(options))
+
+
+@click.command()
+@as_json
+def stop(*, as_json: bool) -> None:
+    """Stop the running director and wait until it has gone."""
+    director = client()
+    answer = director.post("/v1/stop")
+    if as_json:
+        printing.show_json(answer)
+    deadline = time.monotonic() + STOP_SECONDS
+    while director.path.exists():
+        if time.monotonic() > deadline:
+            raise Failure(f"the director at {director.path} is still there after {STOP_SECONDS:g} s")
+        time.sleep(LOOK_SECONDS)
+
+
+@click.command()
+@socket_again
+def cleanup() -> None:
+    """Remove what a killed director left behind.
+
+    Filters, qdiscs and addresses that it made, and its socket; a director that lives is left alone."""
+    _need_root("cleanup")
+    from director import daemon
+
+    for sentence in daemon.cleanup(control.socket_path(socket_path())):
+        click.echo(sentence)
+
+
+def _need_root(verb: str) -> None:
+    if os.geteuid() != 0:
+        raise Failure(
+            f"director {verb} needs root, for packet sockets and addresses; this is user {os.geteuid()}"
+        )

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`director status`: the director as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from director.cli import printing
+from director.cli.answers import Interface, NextHop, Status
+from director.cli.calling import client
+from director.cli.options import as_json
+from director.cli.printing import Align, Column, folding
+from director.cli.watching import View, watched
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+Fact = tuple[str, str]
+
+FACTS: tuple[Column[Fact], ...] = (Column("", lambda row: row[0]), folding("", lambda row: row[1]))
+INTERFACES: tuple[Column[Interface], ...] = (
+    Column("INTERFACE", lambda row: row["name"]),
+    Column("DATA PATH", lambda row: row["datapath"]),
+    Column("MAC", lambda row: row["mac"] or printing.UNKNOWN),
+    Column("MTU", lambda row: printing.count(row["mtu"]), Align.RIGHT),
+    folding("WHY", lambda row: row["why"]),
+)
+NEXT_HOPS: tuple[Column[NextHop], ...] = (
+    folding("SERVER", lambda row: row["destination"]),
+    Column("NEXT HOP", lambda row: row["state"]),
+    Column("INTERFACE", lambda row: row["interface"] or printing.UNKNOWN),
+    folding("VIA", lambda row: row["via"] or printing.UNKNOWN),
+    Column("MAC", lambda row: row["mac"] or printing.UNKNOWN),
+)
+
+
+@click.command()
+@watched
+@as_json
+def status(*, watch: bool, as_json: bool) -> None:
+    """Show interfaces, the table, addresses and next hops."""
+    director = client()
+    View(lambda: director.get("/v1/status"), _draw).show(watch=watch, as_json=as_json)
+
+
+def _draw(answer: Status) -> RenderableType:
+    tables = [printing.table(FACTS, list(_facts(answer)))]
+    if answer["interfaces"]:
+        tables.append(printing.table(INTERFACES, answer["interfaces"]))
+    if answer["next_hops"]:
+        tables.append(printing.table(NEXT_HOPS, answer["next_hops"]))
+    return printing.stack(*tables)
+
+
+def _facts(answer: Status) -> Iterator[Fact]:
+    table = answer["table"]
+    yield "version", answer["version"]
+    yield "process", str(answer["pid"])
+    yield "running for", f"{printing.age(answer['uptime'])} (since {answer['started']})"
+    yield "workers", str(answer["workers"])
+    yield "connections", f"{table['used']} of {table['capacity']}"
+    yield "table image", f"generation {answer['generation']}"
+    yield "addresses held", " ".join(answer["addresses"]) or "none"
