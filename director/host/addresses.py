@@ -63,7 +63,7 @@ class Addresses:
         await remove_address(self._kernel, held)
         self._note(self._held - {held})
 
-    async def forget(self, interface: int) -> None:
+    def forget(self, interface: int) -> None:
         """Drop what was held on an interface that is gone."""
         self._note(frozenset(one for one in self._held if one.interface != interface))
 

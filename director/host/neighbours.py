@@ -11,6 +11,8 @@ the MAC.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from netaddr import IPAddress
 from pyroute2 import AsyncIPRoute
 from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
@@ -23,20 +25,18 @@ SETTLED = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE
 
 
 class Neighbours:
-    """The neighbours that were asked for, and the requests about them."""
+    """Requests about neighbours, each an interface and an address on its link."""
 
     def __init__(self, kernel: AsyncIPRoute) -> None:
         self._kernel = kernel
-        self._needed: set[tuple[int, IPAddress]] = set()
 
     async def solicit(self, interface: int, address: IPAddress) -> None:
-        """Ask for this neighbour, now and whenever it goes stale. That the interface is gone is no error."""
-        self._needed.add((interface, address))
+        """Have this neighbour found out. That the interface is gone is no error."""
         if not await self._state(interface, address) & SETTLED:
             await self._use(interface, address)
 
-    async def refresh(self) -> None:
-        """Confirm each needed neighbour that is stale; to be called a few times a minute."""
+    async def refresh(self, needed: frozenset[tuple[int, IPAddress]]) -> None:
+        """Confirm each of these that is stale; to be called a few times a minute."""
         try:
             messages = [message async for message in await self._kernel.neigh("dump")]
         except NetlinkDumpInterrupted:  # what is stale now is stale still at the next call
@@ -46,12 +46,8 @@ class Neighbours:
             for message in messages
             if message["state"] == NUD_STALE and message["family"] in (AF_INET, AF_INET6)
         }
-        for interface, address in stale & self._needed:
+        for interface, address in stale & needed:
             await self._use(interface, address)
-
-    def forget(self, interface: int) -> None:
-        """Drop what was needed on an interface that is gone."""
-        self._needed = {one for one in self._needed if one[0] != interface}
 
     async def _state(self, interface: int, address: IPAddress) -> int:
         try:
@@ -62,9 +58,7 @@ class Neighbours:
         return state
 
     async def _use(self, interface: int, address: IPAddress) -> None:
-        try:
+        with suppress(NetlinkError):  # the interface is gone or down; the event that says so follows
             await self._kernel.neigh(
                 "set", ifindex=interface, dst=str(address), state=NUD_NONE, flags=NTF_USE
             )
-        except NetlinkError:  # the interface is gone or down; the event that says so follows
-            self._needed.discard((interface, address))

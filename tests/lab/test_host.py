@@ -181,7 +181,7 @@ def test_a_needed_neighbour_that_went_stale_is_confirmed(joined: Segment) -> Non
             await made.sees(NeighbourChanged(Neighbour(joined.inside, THEIRS, EUI(PEER_MAC))))
             entry = {"ifindex": joined.inside, "dst": str(THEIRS)}
             await made.kernel.neigh("change", lladdr=PEER_MAC, state=NUD_STALE, **entry)
-            await neighbours.refresh()
+            await neighbours.refresh(frozenset({(joined.inside, THEIRS)}))
             (found,) = await made.kernel.neigh("get", **entry)
             assert found["state"] in (NUD_DELAY, NUD_PROBE, NUD_REACHABLE)
 

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The running director: the asyncio loop that turns happenings into events and commands into calls.
+
+Decides nothing: that is the engine's. `run` is `director run`, `cleanup` is `director cleanup`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import structlog
+from pyroute2.netlink.exceptions import NetlinkError
+
+from director.config.errors import ConfigError
+from director.control.listening import SocketError
+from director.daemon.cleanup import clean_up
+from director.daemon.logs import LogFormat, set_up
+from director.daemon.options import Options
+from director.daemon.running import Running
+
+__all__ = ["LogFormat", "Options", "cleanup", "run"]
+
+log = structlog.get_logger()
+
+
+def run(options: Options) -> int:
+    """Run a director until it is told to stop; return the exit status, 1 when it could not start."""
+    set_up(options.log_format)
+    try:
+        asyncio.run(_run(options))
+    except ConfigError as error:
+        for fault in error.faults:
+            log.error("configuration refused", file=error.file, fault=str(fault))
+        return 1
+    except (OSError, NetlinkError, SocketError) as error:
+        log.error("director can not run", why=str(error))
+        return 1
+    return 0
+
+
+async def _run(options: Options) -> None:
+    from director.datapath.packet import PacketDatapath  # the native part is loaded to carry, not to clean up
+
+    await Running(options, PacketDatapath).run()
+
+
+def cleanup(socket: Path) -> tuple[str, ...]:
+    """Undo what a killed director left and say what; OSError while one is running on this socket."""
+    return asyncio.run(clean_up(socket))

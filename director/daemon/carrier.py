@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the daemon asks of a data path, whichever it is; the seam at which a test may put one that records."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from director.daemon.interfaces import Carrier
+from director.daemon.numbers import Readings
+from director.daemon.orders import Tables
+from director.model.connection import ConnectionPage, ConnectionQuery
+from director.model.counters import ReasonCount, TableStatus
+
+
+class Datapath(Carrier, Tables, Readings, Protocol):
+    """A data path as a whole."""
+
+    def start(self) -> None:
+        """Begin to forward."""
+        ...
+
+    def stop(self) -> None:
+        """End, and give everything back; interfaces that are left are let go."""
+        ...
+
+    def census(self) -> frozenset[int]:
+        """Return the destination ids that live entries refer to."""
+        ...
+
+    def connections(self, query: ConnectionQuery) -> ConnectionPage: ...
+
+    def reasons(self) -> tuple[ReasonCount, ...]: ...
+
+    def table(self) -> TableStatus:
+        """Return the table's room and what of it is used; walks the whole table."""
+        ...
+
+    def ring_drops(self) -> int:
+        """Return how many frames were lost because a ring was full."""
+        ...

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Undo what a killed director left: filters (known by name), qdiscs and addresses (known by its journal), its
+socket.
+
+A living director's things are left alone: it answers on its socket, and it holds its interfaces. What was
+undone is returned as sentences; what could not be is one of them too, or a DaemonError where going on would
+do harm.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from pyroute2 import AsyncIPRoute
+
+from director.daemon.errors import DaemonError
+from director.daemon.journal import Borrowed, journal_path, namespace_exists, own_namespace, read_journal
+from director.datapath.attachment import (
+    FILTER_NAME,
+    has_clsact,
+    hold_interface,
+    ingress_filters,
+    remove_filters,
+    remove_idle_clsact,
+)
+from director.datapath.errors import DatapathError
+from director.host.addresses import remove_address
+
+
+async def clean_up(control_socket: Path) -> tuple[str, ...]:
+    """Remove all that a director with this socket, or any dead one in this namespace, left; say what."""
+    refuse_while_running(control_socket)
+    borrowed, said = _borrowed(journal_path(control_socket))
+    async with AsyncIPRoute() as kernel:
+        names = {one["index"]: one.get_attr("IFLA_IFNAME") async for one in await kernel.link("dump")}
+        said += await _filters(kernel, names)
+        said += await _qdiscs(kernel, names, borrowed.qdiscs)
+        said += await _addresses(kernel, names, borrowed)
+    return (*said, *_files(control_socket))
+
+
+def refuse_while_running(control_socket: Path) -> None:
+    """Raise DaemonError when a director answers on this socket."""
+    with socket.socket(socket.AF_UNIX) as probe, suppress(FileNotFoundError, ConnectionRefusedError):
+        probe.connect(str(control_socket))
+        raise DaemonError(errno.EBUSY, f"a director is running on {control_socket}; `director stop` ends it")
+
+
+def _borrowed(path: Path) -> tuple[Borrowed, tuple[str, ...]]:
+    nothing = Borrowed(own_namespace(), 0)
+    try:
+        found = read_journal(path)
+    except ValueError as error:
+        return nothing, (f"{path} is {error}; what it may have named stays",)
+    if found is None or found.namespace == own_namespace():
+        return found or nothing, ()
+    if namespace_exists(found.namespace):
+        raise DaemonError(
+            errno.EXDEV,
+            f"{path} was left by a director (process {found.pid}) in another network namespace: "
+            "run `director cleanup` there, or give another --socket",
+        )
+    return nothing, (f"the network namespace that {path} speaks of is gone, and all in it",)
+
+
+async def _filters(kernel: AsyncIPRoute, names: Mapping[int, str]) -> tuple[str, ...]:
+    said = []
+    for index, name in names.items():
+        if not any(one.name == FILTER_NAME for one in await ingress_filters(kernel, index)):
+            continue
+        try:
+            with hold_interface(index):
+                await remove_filters(kernel, index)
+        except DatapathError as error:
+            said.append(f"left the filter on {name} alone: {error}")
+        else:
+            said.append(f"removed the filter {FILTER_NAME} from {name}")
+    return tuple(said)
+
+
+async def _qdiscs(kernel: AsyncIPRoute, names: Mapping[int, str], qdiscs: frozenset[int]) -> tuple[str, ...]:
+    said = []
+    for index in sorted(qdiscs & names.keys()):
+        if not await has_clsact(kernel, index):
+            continue
+        removed = await remove_idle_clsact(kernel, index)
+        said.append(
+            f"removed the clsact qdisc from {names[index]}"
+            if removed
+            else f"left the clsact qdisc on {names[index]}: somebody else uses it now"
+        )
+    return tuple(said)
+
+
+async def _addresses(kernel: AsyncIPRoute, names: Mapping[int, str], borrowed: Borrowed) -> tuple[str, ...]:
+    return tuple(
+        [
+            f"removed the address {held.address} from {names[held.interface]}"
+            for held in sorted(borrowed.addresses, key=lambda one: one.address)
+            if held.interface in names and await remove_address(kernel, held)
+        ]
+    )
+
+
+def _files(control_socket: Path) -> tuple[str, ...]:
+    left = [path for path in (control_socket, journal_path(control_socket)) if _is_ours(path)]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return tuple(f"removed {path}" for path in left)
+
+
+def _is_ours(path: Path) -> bool:
+    """Say whether this is a socket or a journal: a mistyped --socket must cost nobody a file."""
+    with suppress(ValueError):
+        return path.is_socket() or (path.is_file() and read_journal(path) is not None)
+    return False

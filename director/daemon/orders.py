@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carry out the engine's commands: each kind is one call of one shell, and the table below says which.
+
+Questions to the network are asked in the background, one after the other, so that a configuration with a
+thousand servers is in force at once; the answers come back as events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+from netaddr import IPAddress
+from pyroute2 import AsyncIPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from director.commands import (
+    Command,
+    Level,
+    Log,
+    ResolveRoute,
+    SetAddresses,
+    SetGuard,
+    SolicitNeighbour,
+    SwapTables,
+)
+from director.datapath.guard import Guard
+from director.events import Event, RouteResolved
+from director.host.addresses import Addresses
+from director.host.announce import announce
+from director.host.neighbours import Neighbours
+from director.host.routes import resolve_route
+from director.host.watcher import Watcher
+
+log = structlog.get_logger()
+
+
+class Tables(Protocol):
+    """Where a data path takes its orders."""
+
+    def swap(self, image: bytes) -> None: ...
+
+    def apply_wrr(self, changes: tuple[tuple[int, int, int], ...]) -> None: ...
+
+    def reset(self, services: tuple[int, ...], destinations: tuple[int, ...]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shells:
+    """All that does."""
+
+    kernel: AsyncIPRoute
+    watcher: Watcher
+    neighbours: Neighbours
+    addresses: Addresses
+    guard: Guard
+    tables: Tables
+
+
+class Orders:
+    """The way from a command to its shell. `emit` takes the answers."""
+
+    def __init__(self, shells: Shells, emit: Callable[[Event], None]) -> None:
+        self._shells = shells
+        self._emit = emit
+        self._questions: asyncio.Queue[ResolveRoute | SolicitNeighbour] = asyncio.Queue()
+        self._announcements: set[asyncio.Task[None]] = set()
+        self._vips: frozenset[IPAddress] = frozenset()
+        self.generation = 0
+        self._calls: Mapping[type, Callable[[Any], Awaitable[None]]] = {
+            SwapTables: self._swap,
+            SetGuard: self._guard,
+            SetAddresses: self._addresses,
+            ResolveRoute: self._questions.put,
+            SolicitNeighbour: self._questions.put,
+            Log: self._log,
+        }
+
+    async def carry_out(self, command: Command) -> None:
+        await self._calls[type(command)](command)
+
+    async def hold_addresses(self) -> None:
+        """Hold the VIPs that are wanted; also when an interface came that may hold them."""
+        for held in await self._shells.addresses.hold(self._vips):
+            link = self._shells.watcher.links.get(held.interface)
+            log.info("address bound", address=str(held.address), interface=link.name if link else "?")
+            if link is not None:
+                self._announce(announce(link, held.address))
+
+    async def ask(self) -> None:
+        """Ask the questions as they come, until cancelled; one that fails waits for the next change."""
+        while True:
+            question = await self._questions.get()
+            try:
+                await self._ask(question)
+            except (OSError, NetlinkError) as error:
+                log.warning("question to the kernel failed", question=str(question), why=str(error))
+
+    async def stop(self) -> None:
+        for task in tuple(self._announcements):
+            task.cancel()
+        await asyncio.gather(*self._announcements, return_exceptions=True)
+
+    async def _ask(self, question: ResolveRoute | SolicitNeighbour) -> None:
+        shells = self._shells
+        if isinstance(question, SolicitNeighbour):
+            await shells.neighbours.solicit(question.interface, question.address)
+            return
+        route = await resolve_route(shells.kernel, question.destination, shells.watcher.links)
+        self._emit(RouteResolved(question.destination, route))
+
+    async def _swap(self, command: SwapTables) -> None:
+        tables = self._shells.tables
+        tables.reset(command.reset_services, command.reset_destinations)
+        tables.swap(command.image)
+        tables.apply_wrr(command.wrr_changes)
+        self.generation = command.generation
+
+    async def _guard(self, command: SetGuard) -> None:
+        self._shells.guard.set_keys(command.keys)
+
+    async def _addresses(self, command: SetAddresses) -> None:
+        self._vips = command.addresses
+        await self.hold_addresses()
+
+    async def _log(self, command: Log) -> None:
+        say = log.warning if command.level is Level.WARNING else log.info
+        say(command.event, **dict(command.fields))
+
+    def _announce(self, announcing: Any) -> None:
+        task = asyncio.create_task(announcing)
+        self._announcements.add(task)
+        task.add_done_callback(self._announcements.discard)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The running director as the control API sees it (control/port.py): reads from the rooms, applies by the
+conductor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TypeVar
+
+from director.config.diff import Change, diff
+from director.config.errors import ConfigError, Fault
+from director.daemon.carrier import Datapath
+from director.daemon.conductor import Conductor
+from director.daemon.interfaces import Interfaces
+from director.daemon.numbers import Numbers
+from director.engine import Engine
+from director.host.addresses import Addresses
+from director.host.watcher import Watcher
+from director.model import Configuration, ServiceKey, Settings
+from director.model.configuration import DatapathKind
+from director.model.connection import ConnectionPage, ConnectionQuery
+from director.model.counters import DirectorStatus, InterfaceStatus, ReasonCount, ServiceStats
+
+Read = TypeVar("Read")
+
+ASKED_FOR = "asked for"
+ONLY_ONE = "the data path that every kernel with packet sockets has"
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One running director. `settings` are those it was started with; `end` begins its clean stop."""
+
+    settings: Settings
+    engine: Engine
+    conductor: Conductor
+    datapath: Datapath
+    interfaces: Interfaces
+    addresses: Addresses
+    watcher: Watcher
+    numbers: Numbers
+    reading: Executor
+    end: Callable[[], None]
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    began: float = field(default_factory=time.monotonic)
+
+    async def configuration(self) -> Configuration:
+        return self.engine.configuration
+
+    async def apply(self, configuration: Configuration) -> tuple[Change, ...]:
+        """Put the configuration in force; ConfigError where the director has no room for it."""
+        refused = self.engine.why_refused(configuration)
+        if refused is not None:
+            raise ConfigError([Fault("", "too much", "what there is room for", refused)])
+        changes = diff(self.engine.configuration, configuration)
+        await self.conductor.apply(configuration)
+        return changes
+
+    async def connections(self, query: ConnectionQuery) -> ConnectionPage:
+        return await self._read(lambda: self.datapath.connections(query))
+
+    async def stats(self) -> tuple[ServiceStats, ...]:
+        return self.numbers.stats()
+
+    async def zero(self, service: ServiceKey | None) -> None:
+        self.numbers.zero(service)
+
+    async def reasons(self) -> tuple[ReasonCount, ...]:
+        return self.datapath.reasons()
+
+    async def status(self) -> DirectorStatus:
+        return DirectorStatus(
+            version=version("director"),
+            pid=os.getpid(),
+            started=self.started,
+            uptime=time.monotonic() - self.began,
+            interfaces=tuple(self._interfaces()),
+            workers=self.settings.workers,
+            table=await self._read(self.datapath.table),
+            generation=self.engine.generation,
+            next_hops=self.engine.next_hop_status(),
+            addresses=tuple(sorted(held.address for held in self.addresses.held)),
+        )
+
+    async def _read(self, look: Callable[[], Read]) -> Read:
+        """Look through the table beside the loop: it may have millions of entries."""
+        return await asyncio.get_running_loop().run_in_executor(self.reading, look)
+
+    async def stop(self) -> None:
+        self.end()
+
+    def _interfaces(self) -> Iterator[InterfaceStatus]:
+        why = ASKED_FOR if self.settings.datapath is DatapathKind.PACKET else ONLY_ONE
+        for index in self.interfaces.taken:
+            link = self.watcher.links.get(index)
+            if link is not None:  # it may have gone a moment ago
+                yield InterfaceStatus(link.name, DatapathKind.PACKET, why, link.mac, link.mtu)

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One director from start to stop: put the rooms together, keep them going, take them apart in reverse.
+
+Each step of the start leaves its undoing on a stack, so that a start which fails half-way and a clean stop go
+the same way back. The guard stands before a VIP is bound and until it is released: the local stack never
+answers for a service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+from netaddr import IPAddress
+from pyroute2 import AsyncIPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from director.config.errors import ConfigError
+from director.control.server import ControlServer
+from director.daemon.carrier import Datapath
+from director.daemon.cleanup import clean_up
+from director.daemon.conductor import Conductor
+from director.daemon.interfaces import Interfaces
+from director.daemon.journal import Journal, journal_path
+from director.daemon.notify import Notifier
+from director.daemon.numbers import Numbers
+from director.daemon.options import Options
+from director.daemon.orders import Orders, Shells
+from director.daemon.port import Port
+from director.datapath.attachment import Attachments
+from director.datapath.errors import DatapathError
+from director.datapath.guard import Guard
+from director.engine import Engine
+from director.events import ConnectionsCounted, Event
+from director.host.addresses import Addresses
+from director.host.neighbours import Neighbours
+from director.host.watcher import Watcher
+from director.model import Configuration, Destination, ServiceKey, Settings
+from director.stats import TICK_SECONDS
+
+log = structlog.get_logger()
+
+CENSUS_SECONDS = 10.0
+REFRESH_SECONDS = 10.0
+BEATS_PER_WATCHDOG = 3
+
+
+Holders = Callable[[int], tuple[ServiceKey, Destination] | None]
+MakeDatapath = Callable[[Settings, Holders], Datapath]
+
+
+class Running:
+    """A director at work. `make_datapath` builds a data path, which asks whose a destination id is."""
+
+    def __init__(self, options: Options, make_datapath: MakeDatapath) -> None:
+        self._options = options
+        self._make_datapath = make_datapath
+        self._notifier = Notifier.from_environment(os.environ, os.getpid())
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._ending = asyncio.Event()
+        self._reload = asyncio.Event()
+        self._broken: BaseException | None = None
+        self._drops = 0
+
+    async def run(self) -> None:
+        """Start, forward until told to stop, and leave nothing behind; raise what kept it from starting."""
+        async with AsyncExitStack() as stack:
+            self._on_signals(stack)
+            for sentence in await clean_up(self._options.socket):
+                log.warning("cleaned up after a killed director", what=sentence)
+            await self._start(stack)
+            await self._ending.wait()
+            self._notifier.stopping()
+            log.info("director stopping")
+        if self._broken is not None:
+            raise self._broken
+        log.info("director stopped")
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        configuration = self._options.configuration()
+        port = await self._build(stack, configuration.settings)
+        await port.apply(configuration)
+        server = ControlServer(port, self._options.socket)
+        stack.push_async_callback(server.stop)
+        await server.start()
+        await self._background(stack, self._reload_when_told(port))
+        log.info("director ready", socket=str(self._options.socket), services=len(configuration.services))
+        self._notifier.ready(_status(configuration))
+
+    async def _build(self, stack: AsyncExitStack, settings: Settings) -> Port:
+        """Start the shells from the bottom up."""
+        journal = Journal(journal_path(self._options.socket))
+        stack.callback(journal.close)
+        kernel = await stack.enter_async_context(AsyncIPRoute())
+        guard = Guard.load()
+        stack.callback(guard.close)
+        watcher = Watcher(self._events.put_nowait, lambda found: _tell_local_addresses(guard, found))
+        stack.push_async_callback(watcher.stop)
+        await watcher.start()
+        engine = Engine()
+        datapath = self._make_datapath(settings, engine.destination_of)
+        stack.callback(datapath.stop)
+        reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading")
+        stack.callback(reading.shutdown)  # nobody may read in a table that is given back
+        attachments = Attachments(kernel, guard.guard_descriptor, journal.record_qdiscs)
+        interfaces = Interfaces(settings.interfaces, watcher, attachments, datapath, guard.tap_descriptor)
+        stack.push_async_callback(interfaces.let_all_go)
+        await interfaces.take_all()
+        datapath.start()
+        _warn_of_missing(interfaces)
+        addresses = Addresses(kernel, lambda: interfaces.taken, journal.record_addresses)
+        stack.push_async_callback(addresses.hold, frozenset())
+        shells = Shells(kernel, watcher, Neighbours(kernel), addresses, guard, datapath)
+        return await self._conduct(stack, settings, engine, shells, interfaces, datapath, reading)
+
+    async def _conduct(
+        self,
+        stack: AsyncExitStack,
+        settings: Settings,
+        engine: Engine,
+        shells: Shells,
+        interfaces: Interfaces,
+        datapath: Datapath,
+        reading: Executor,
+    ) -> Port:
+        """Put the engine over the shells and start what goes on by itself."""
+        orders = Orders(shells, self._events.put_nowait)
+        stack.push_async_callback(orders.stop)
+        conductor = Conductor(engine, orders, interfaces, shells.addresses, self._events)
+        numbers = Numbers(engine, datapath)
+        for going_on in (
+            conductor.attend(),
+            orders.ask(),
+            every(TICK_SECONDS, lambda: _as_coroutine(numbers.tick)),
+            every(CENSUS_SECONDS, lambda: self._count(datapath, reading)),
+            every(REFRESH_SECONDS, lambda: _refresh(engine, shells.neighbours)),
+            self._beat(),
+        ):
+            await self._background(stack, going_on)
+        return Port(
+            settings=settings,
+            engine=engine,
+            conductor=conductor,
+            datapath=datapath,
+            interfaces=interfaces,
+            addresses=shells.addresses,
+            watcher=shells.watcher,
+            numbers=numbers,
+            reading=reading,
+            end=self._ending.set,
+        )
+
+    async def _background(self, stack: AsyncExitStack, going_on: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(going_on)
+        task.add_done_callback(self._ended)
+        stack.push_async_callback(_cancel, task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """End the director when one of its tasks dies of a bug: half of it must not live on unseen."""
+        if not task.cancelled() and task.exception() is not None:
+            self._broken = task.exception()
+            self._ending.set()
+
+    def _on_signals(self, stack: AsyncExitStack) -> None:
+        loop = asyncio.get_running_loop()
+        for number, what in (
+            (signal.SIGTERM, self._ending),
+            (signal.SIGINT, self._ending),
+            (signal.SIGHUP, self._reload),
+        ):
+            loop.add_signal_handler(number, what.set)
+            stack.callback(loop.remove_signal_handler, number)
+
+    async def _reload_when_told(self, port: Port) -> None:
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            self._notifier.reloading()
+            await self._reload_once(port)
+            self._notifier.ready(_status(await port.configuration()))
+
+    async def _reload_once(self, port: Port) -> None:
+        """Apply the file anew; a faulty one is refused whole, and what was in force goes on."""
+        if self._options.config is None:
+            log.warning("nothing to reload", why="the director was started without --config")
+            return
+        try:
+            changes = await port.apply(self._options.configuration())
+        except ConfigError as error:
+            for fault in error.faults:
+                log.error("configuration refused", file=error.file, fault=str(fault))
+        except OSError as error:
+            log.error("configuration not applied", why=str(error))
+        else:
+            log.info("configuration reloaded", changes=len(changes))
+
+    async def _count(self, datapath: Datapath, reading: Executor) -> None:
+        """Take a census, and say when frames were lost since the last one."""
+        seen = await asyncio.get_running_loop().run_in_executor(reading, datapath.census)
+        self._events.put_nowait(ConnectionsCounted(seen))
+        drops = datapath.ring_drops()
+        if drops > self._drops:
+            log.warning(
+                "frames lost", why="a worker was too busy to empty its ring", count=drops - self._drops
+            )
+        self._drops = drops
+
+    async def _beat(self) -> None:
+        """Tell the service manager's watchdog that the loop turns."""
+        if self._notifier.watchdog is None:
+            return
+        while True:
+            self._notifier.alive()
+            await asyncio.sleep(self._notifier.watchdog / BEATS_PER_WATCHDOG)
+
+
+async def every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+    """Do this every so many seconds, until cancelled; what the machine refuses is logged and tried again."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await act()
+        except (OSError, NetlinkError) as error:
+            log.warning("periodic work failed", why=str(error))
+
+
+async def _as_coroutine(act: Callable[[], None]) -> None:
+    act()
+
+
+async def _refresh(engine: Engine, neighbours: Neighbours) -> None:
+    needed = frozenset((one.interface, one.address) for one in engine.needed_neighbours)
+    await neighbours.refresh(needed)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _tell_local_addresses(guard: Guard, addresses: frozenset[IPAddress]) -> None:
+    try:
+        guard.set_local_addresses(addresses)
+    except DatapathError as error:
+        log.error("the guard does not know all local addresses", why=str(error))
+
+
+def _warn_of_missing(interfaces: Interfaces) -> None:
+    for name in interfaces.missing:
+        log.warning("interface not there or down", interface=name, then="it is taken when it comes up")
+    if not interfaces.taken and not interfaces.missing:
+        log.warning("no Ethernet interface is up", then="the first that comes up is taken")
+
+
+def _status(configuration: Configuration) -> str:
+    return f"{len(configuration.services)} services"
