@@ -95,9 +95,9 @@ def drops(reason: str = "") -> Want:
     return Want(frozenset({Verdict.DROP}), reason=reason)
 
 
-def stays() -> Want:
+def stays(reason: str = "") -> Want:
     """The frame is not forwarded and not answered; whether the stack gets to see it is all the same."""
-    return Want(frozenset({Verdict.PASS, Verdict.DROP}))
+    return Want(frozenset({Verdict.PASS, Verdict.DROP}), reason=reason)
 
 
 def sends(interface: int, *frames: Packet | Departure, reason: str = "") -> Want:

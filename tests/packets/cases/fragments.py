@@ -102,10 +102,10 @@ CASES = (
         ),
     ),
     Case(
-        "a later fragment without its first one is dropped",
+        "a later fragment without its first one is not forwarded",
         setting(names(DR)),
         (
-            Send(0, OUTSIDE, QUESTION[1], drops("fragment_unknown")),
+            Send(0, OUTSIDE, QUESTION[1], stays("fragment_unknown")),
             Send(1, OUTSIDE, QUESTION[0], sends(INSIDE, direct(QUESTION[0], ONE))),
             Send(2, OUTSIDE, QUESTION[1], sends(INSIDE, direct(QUESTION[1], ONE))),
         ),
@@ -115,14 +115,14 @@ CASES = (
         setting(names(DR)),
         (
             Send(0, OUTSIDE, QUESTION[0], sends(INSIDE, direct(QUESTION[0], ONE))),
-            Send(1, OUTSIDE, pieces(udp(BODY, flags=0, id=0x1235))[1], drops("fragment_unknown")),
+            Send(1, OUTSIDE, pieces(udp(BODY, flags=0, id=0x1235))[1], stays("fragment_unknown")),
             Send(
                 2,
                 OUTSIDE,
                 pieces(udp(BODY, flags=0, client=OTHER_CLIENT))[1],
-                drops("fragment_unknown"),
+                stays("fragment_unknown"),
             ),
-            Send(3, OUTSIDE, pieces(tcp("S", BODY, flags=0))[1], drops("fragment_unknown")),
+            Send(3, OUTSIDE, pieces(tcp("S", BODY, flags=0))[1], stays("fragment_unknown")),
         ),
     ),
     Case(
@@ -130,7 +130,7 @@ CASES = (
         setting(names(DR)),
         (
             Send(0, OUTSIDE, QUESTION[0], sends(INSIDE, direct(QUESTION[0], ONE))),
-            Send(120_000, OUTSIDE, QUESTION[1], drops("fragment_unknown")),
+            Send(120_000, OUTSIDE, QUESTION[1], stays("fragment_unknown")),
         ),
     ),
     Case(

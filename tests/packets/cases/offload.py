@@ -20,10 +20,11 @@ from tests.packets.case import (
     sends,
 )
 from tests.packets.frames import tcp, tcp_reply, udp, udp_reply, undone
-from tests.packets.network import INSIDE, ONE, OUTSIDE, hop, names, setting, web
+from tests.packets.network import INSIDE, MTU, ONE, OUTSIDE, hop, names, setting, web
 from tests.packets.transform import (
     direct,
     fragmentation_needed,
+    fragments_of,
     reset_for,
     segments_of,
     to_hop,
@@ -62,14 +63,20 @@ def nat(undone_frame: tuple[Packet, Offload], port: int) -> Departure:
 
 
 def through_tunnel(undone_frame: tuple[Packet, Offload]) -> tuple[Departure, ...]:
-    """What a super-frame is in a tunnel: its segments, each wrapped, with whole checksums and DF's id 0."""
+    """What a super-frame is in a tunnel: its segments, each wrapped, with whole checksums and DF's id 0.
+
+    TCP is cut so that the segments fit the tunnel; UDP's datagrams have a size of their own.
+    """
     frame, offload = undone_frame
     lowered = Ether(bytes(frame))
     lowered[IP].ttl -= 1
-    packets = segments_of(lowered, offload.segment_size)
-    frames = (bytes(to_hop(wrapped(packet, hop(ONE), ONE), hop(ONE))) for packet in packets)
+    size = offload.segment_size
+    if frame[IP].proto == 6:
+        size = min(size, MTU - 20 - (offload.header_length - 14))
+    outers = (IP(bytes(wrapped(packet, hop(ONE), ONE))) for packet in segments_of(lowered, size))
+    pieces = (piece for outer in outers for piece in fragments_of(outer, MTU))
     free = not frame[IP].flags & 2
-    return tuple(Departure(out, free_id=free) for out in frames)
+    return tuple(Departure(bytes(to_hop(piece, hop(ONE))), free_id=free) for piece in pieces)
 
 
 def opened(method: ForwardingMethod) -> Send:
@@ -90,6 +97,8 @@ LOOSE = given(tcp("PA", BULK, flags=0), 1400)
 LARGEST = given(tcp("A", HUGE), 1440)
 FULL_SIZE = given(tcp("A", BULK), 1460)
 DATAGRAMS = given(udp(BULK), 1000, kind=Segmentation.UDP_L4)
+FULL_DATAGRAMS = given(udp(BULK), 1472, kind=Segmentation.UDP_L4)
+LOOSE_DATAGRAMS = given(udp(BULK, flags=0), 1472, kind=Segmentation.UDP_L4)
 PAGE, PAGE_OFFLOAD = given(tcp_reply(ONE, "PA", BULK, sport=8080), 1448)
 ANSWER, ANSWER_OFFLOAD = given(udp_reply(ONE, sport=5353))
 
@@ -181,18 +190,19 @@ CASES = (
             ("TCP with FIN, PSH and CWR, ids that wrap", CLOSING),
             ("TCP without DF", LOOSE),
             ("TCP, 60 kB", LARGEST),
+            ("TCP whose segments would not fit the tunnel", FULL_SIZE),
             ("UDP", DATAGRAMS),
+            ("UDP without DF whose datagrams do not fit the tunnel", LOOSE_DATAGRAMS),
         )
     ),
     Case(
-        "TUN: a super-frame whose segments do not fit the tunnel is answered with fragmentation needed",
-        setting(web(TUN)),
+        "TUN: UDP's super-frame with DF whose datagrams do not fit the tunnel is answered",
+        setting(names(TUN)),
         (
-            opened(TUN),
             arrives(
-                1,
-                FULL_SIZE,
-                sends(OUTSIDE, own_id(fragmentation_needed(FULL_SIZE[0], 1480)), reason="too_big"),
+                0,
+                FULL_DATAGRAMS,
+                sends(OUTSIDE, own_id(fragmentation_needed(FULL_DATAGRAMS[0], 1480)), reason="too_big"),
             ),
         ),
     ),

@@ -75,7 +75,7 @@ class Forwarder:
             return self.error(arrival, frame, now, "ttl_expired", transform.time_exceeded(frame))
         tunnel = flow.real.method is ForwardingMethod.TUN
         room = way.mtu - (TUNNEL_HEADER if tunnel else 0)
-        if frame[IP].flags & 2 and _length(arrival, frame) > room and (tunnel or not _is_super(arrival)):
+        if frame[IP].flags & 2 and _length(arrival, frame) > room:
             error = transform.fragmentation_needed(frame, room)
             return self.error(arrival, frame, now, "too_big", error)
         frames = self._by_method(flow, arrival, frame, way)
@@ -127,7 +127,7 @@ class Forwarder:
 
     def _tunnel(self, flow: Flow, arrival: Arrival, frame: Packet, way: NextHop) -> tuple[Departure, ...]:
         out = []
-        for packet in _packets(arrival, frame):
+        for packet in _packets(arrival, frame, way.mtu):
             free = not packet.flags & 2
             self.identification = (self.identification + 1) & 0xFFFF
             identification = self.identification if free else 0
@@ -142,18 +142,21 @@ def _is_super(arrival: Arrival) -> bool:
 
 
 def _length(arrival: Arrival, frame: Packet) -> int:
-    """The length that counts against an MTU: a super-frame is cut before it meets one."""
+    """The length that counts against an MTU: TCP's super-frames are cut to fit, UDP's datagrams not."""
     length: int = frame[IP].len
-    if not _is_super(arrival):
-        return length
-    return min(length, arrival.offload.header_length - 14 + arrival.offload.segment_size)
+    if arrival.offload.segmentation is Segmentation.UDP_L4:
+        return min(length, arrival.offload.header_length - 14 + arrival.offload.segment_size)
+    return 0 if _is_super(arrival) else length
 
 
-def _packets(arrival: Arrival, frame: Packet) -> tuple[Packet, ...]:
+def _packets(arrival: Arrival, frame: Packet, mtu: int) -> tuple[Packet, ...]:
     """What goes into tunnels: whole packets with whole checksums, a hop less to live."""
     lowered = Ether(bytes(Ether(src=frame.src, dst=frame.dst) / transform.aged(frame)))
     if _is_super(arrival):
-        return transform.segments_of(lowered, arrival.offload.segment_size)
+        size = arrival.offload.segment_size
+        if arrival.offload.segmentation is Segmentation.TCPV4:
+            size = min(size, mtu - TUNNEL_HEADER - (arrival.offload.header_length - 14))
+        return transform.segments_of(lowered, size)
     packet = lowered[IP]
     if arrival.offload.checksum_start:
         del packet.payload.chksum

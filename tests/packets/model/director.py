@@ -159,7 +159,7 @@ class Model:
     def _later_fragment(self, frame: Packet) -> Answer:
         known = self.table.fragments.get(_pieces(frame))
         if known is None or known.expires <= self.now or known.flow.expires <= self.now:
-            return dropped("fragment_unknown")
+            return passed("fragment_unknown")
         arrival = Arrival(known.flow.interface, bytes(frame))
         if known.backwards:
             self._count_out(known.flow, frame)
