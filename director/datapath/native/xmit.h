@@ -132,10 +132,23 @@ static LB_INLINE u16 lb_dest_mtu(const struct lb_dest *dest)
 	return mtu < LB_MIN_MTU || dest->mtu < LB_MIN_MTU ? LB_MIN_MTU : mtu;
 }
 
-/* Too big, and it forbids fragments. A super-frame has no size of its own: it is cut to fit when it leaves. */
+/*
+ * The size that counts against an MTU. A TCP super-frame has none: it is cut to fit when it leaves. A UDP super-frame's
+ * datagrams have the size that their sender gave them.
+ */
+static LB_INLINE u32 lb_size(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	if (!lb_gso_size(ctx))
+		return packet->length;
+	if (packet->key.protocol == LB_IPPROTO_TCP)
+		return 0;
+	return packet->l4 - LB_L3 + sizeof(struct lb_udp) + lb_gso_size(ctx);
+}
+
+/* Too big, and it forbids fragments. */
 static LB_INLINE int lb_too_big(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_dest *dest)
 {
-	return packet->length > lb_dest_mtu(dest) && (packet->fragment & LB_IP_DF) && !lb_gso_size(ctx) &&
+	return lb_size(ctx, packet) > lb_dest_mtu(dest) && (packet->fragment & LB_IP_DF) &&
 	       packet->key.protocol != LB_IPPROTO_ICMP;
 }
 
