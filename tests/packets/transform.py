@@ -93,7 +93,8 @@ def reset_for(frame: Packet) -> Packet:
         length = len(payload_of(frame)) + bool(segment.flags & 2) + bool(segment.flags & 1)
         acknowledged = (segment.seq + length) & 0xFFFFFFFF
         answer = TCP(sport=segment.dport, dport=segment.sport, flags="RA", seq=0, ack=acknowledged, window=0)
-    packet = IP(src=frame[IP].dst, dst=frame[IP].src, id=0, flags="DF", ttl=64) / answer
+    tos = frame[IP].tos & 0xFC  # RFC 3168 6.1.1: control packets are not ECN-capable
+    packet = IP(src=frame[IP].dst, dst=frame[IP].src, id=0, flags="DF", ttl=64, tos=tos) / answer
     return explicit(Ether(src=frame.dst, dst=frame.src) / packet)
 
 
@@ -180,7 +181,7 @@ def _with_new_addresses(old: Packet, packet: Packet, way: NextHop, *, undone_che
     """Finish a translated packet: a checksum that was right is computed, a wrong one stays as wrong."""
     before = old[IP]
     del packet.chksum
-    if undone_checksum or (not packet.frag and not packet.flags & 1 and _was_right(before)):
+    if undone_checksum or (not packet.frag and not packet.flags & 1 and was_right(before)):
         del packet.payload.chksum
         out = IP(bytes(packet))
     else:
@@ -189,7 +190,7 @@ def _with_new_addresses(old: Packet, packet: Packet, way: NextHop, *, undone_che
     return Ether(partial(frame) if undone_checksum else frame)
 
 
-def _was_right(packet: Packet) -> bool:
+def was_right(packet: Packet) -> bool:
     """Whether the L4 checksum is right; UDP's absent one is, too."""
     again = IP(bytes(packet)[: packet.len])
     del again.payload.chksum

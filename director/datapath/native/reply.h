@@ -22,6 +22,7 @@ enum {
 	LB_REPLY_TTL = 64,
 	LB_PREC_INTERNETCONTROL = 0xc0, /* the precedence of ICMP errors, RFC 1812 §4.3.2.5 */
 	LB_TOS_MASK = 0x1e,
+	LB_ECN_MASK = 3,
 };
 
 /* An error to send: `sent` and `silent` are the reasons counted when it is and when it may not be sent. */
@@ -164,6 +165,7 @@ static LB_INLINE int lb_write_reset(struct lb_ctx *ctx, const struct lb_packet *
 	occupied += !!(segment.flags & LB_TCP_SYN) + !!(segment.flags & LB_TCP_FIN);
 	lb_eth_turn(eth, &arrived);
 	lb_reply_ipv4(ip, packet, LB_IPPROTO_TCP, sizeof(*ip) + sizeof(*tcp));
+	ip->tos &= ~LB_ECN_MASK; /* RFC 3168 §6.1.1: control packets are not ECN-capable */
 	ip->id = 0;
 	ip->fragment = lb_htons(LB_IP_DF);
 	lb_ipv4_checksum(ip);

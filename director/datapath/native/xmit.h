@@ -14,7 +14,6 @@
 enum {
 	LB_MIN_MTU = 68, /* RFC 791 */
 	LB_TUNNEL_OVERHEAD = sizeof(struct lb_ipv4),
-	LB_ECN_MASK = 3,
 	LB_ECN_CE = 3,
 	LB_ECN_ECT0 = 2,
 	LB_TCP_CHECKSUM = 16, /* offsets of the fields */

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from itertools import combinations
 
+from scapy.layers.inet import TCP
+from scapy.layers.l2 import Ether
+
 from director.model import ForwardingMethod, Tunables
-from tests.packets.case import Case, Packet, Send, Want, drops, own_id, sends
+from tests.packets.case import Case, Packet, Send, Want, drops, own_id, sends, stays
 from tests.packets.frames import tcp, udp
 from tests.packets.network import (
     INSIDE,
@@ -30,6 +33,14 @@ EMPTY = setting(service(), names(ForwardingMethod.DR, ()))
 QUIESCED = setting(
     service(destination(ONE, weight=0), destination(TWO, weight=0)),
 )
+
+
+SPOILT = Ether(bytes(tcp("A", b"12345")))
+SPOILT[TCP].chksum ^= 0x40
+OVERLONG = Ether(bytes(tcp("A")))
+OVERLONG[TCP].dataofs = 15
+del OVERLONG[TCP].chksum
+OVERLONG = Ether(bytes(OVERLONG))
 
 
 def strict(segment: Packet, flags: str) -> Want:
@@ -108,6 +119,26 @@ CASES = (
         QUIESCED,
         tcp("S"),
         sends(OUTSIDE, own_id(unreachable_port(tcp("S"))), reason="no_dest"),
+    ),
+    *(
+        lone(
+            f"a RST's TOS is the segment's 0x{tos:02x} without ECN",
+            WEB,
+            tcp("A", tos=tos),
+            sends(OUTSIDE, reset_for(tcp("A", tos=tos))),
+        )
+        for tos in (0x10, 0x03, 0xFF)
+    ),
+    lone("a segment with a wrong checksum is not answered", WEB, SPOILT, stays("bad_checksum")),
+    lone("a segment whose header claims more than there is is not answered", WEB, OVERLONG, stays()),
+    *(
+        lone(
+            f"no error is sent to {source}",
+            EMPTY,
+            udp(client=source),
+            stays("no_dest_silent"),
+        )
+        for source in ("0.0.0.1", "127.0.0.1", "224.0.0.1", "255.255.255.255")
     ),
     Case(
         "a RST to the acknowledgement of an unknown connection does not open one",

@@ -116,6 +116,10 @@ class Model:
         if frame[IP].proto == 6 and "R" in flags:
             return dropped("rst_unknown")
         if frame[IP].proto == 6 and not starts:
+            if frame[TCP].dataofs < 5 or frame[IP].len < (frame[IP].ihl + frame[TCP].dataofs) * 4:
+                return dropped("bad_header")
+            if not arrival.offload.checksum_start and not transform.was_right(frame[IP]):
+                return dropped("bad_checksum")
             return transmitted("rst_sent", arrival.interface, Departure(bytes(transform.reset_for(frame))))
         real = service.schedule.choose()
         if real is None:
@@ -135,6 +139,7 @@ class Model:
         return self._inward(flow, arrival, frame, "new")
 
     def _inward(self, flow: Flow, arrival: Arrival, frame: Packet, reason: str) -> Answer:
+        flow.interface, flow.client_macs = arrival.interface, (frame.dst, frame.src)
         self._count_in(flow, frame)
         half = flow.real.method is not ForwardingMethod.NAT
         self._step(flow, frame, Seen.INPUT_ONLY if half else Seen.INPUT)
@@ -158,8 +163,12 @@ class Model:
 
     def _later_fragment(self, frame: Packet) -> Answer:
         known = self.table.fragments.get(_pieces(frame))
-        if known is None or known.expires <= self.now or known.flow.expires <= self.now:
+        if known is None or known.expires <= self.now:
             return passed("fragment_unknown")
+        if self.table.find(known.flow.ends, self.now) is not known.flow:
+            return passed("fragment_unknown")
+        if not known.backwards and not known.flow.real.present:
+            return dropped("dest_removed")
         arrival = Arrival(known.flow.interface, bytes(frame))
         if known.backwards:
             self._count_out(known.flow, frame)
@@ -180,6 +189,8 @@ class Model:
             return passed("icmp_unrelated")
         protocol, source, sport, target, dport = _ends(quoted)
         flow = self.table.find((protocol, target, dport, source, sport), self.now)
+        if flow is not None and not flow.real.present:
+            return dropped("dest_removed")
         if flow is not None:
             self._count_in(flow, frame)
             return self.forwarder.error_inward(flow, frame)
