@@ -157,7 +157,7 @@ static LB_INLINE int lb_conn_claim(struct lb_ctx *ctx, const struct lb_key *key,
 		struct lb_found place = {.index = lb_conn_place(ctx, hash, i)};
 
 		place.conn = lb_conn_at(ctx, place.index);
-		if (!place.conn || place.index == 0) /* place 0 is never used: peer 0 means none */
+		if (!place.conn)
 			continue;
 		place.control = lb_conn_control(place.conn);
 		if (lb_conn_claimable(place.conn, place.control, lb_now(ctx)) && lb_conn_take(ctx, &place, hash)) {

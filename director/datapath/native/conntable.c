@@ -92,7 +92,7 @@ static void lb_view_place(struct lb_sweeper *sweeper, struct lb_ctx *ctx, struct
 
 	found->control = lb_conn_control(found->conn);
 	view->empty |= found->control == 0;
-	view->busy |= lb_control_kind(found->control) == LB_CONN_BUSY;
+	view->busy |= lb_control_kind(found->control) == LB_CONN_BUSY && found->index != LB_CONN_NOBODY;
 	if (lb_control_kind(found->control) <= LB_CONN_BUSY)
 		return;
 	key = lb_key_of(found->conn, found->control);
@@ -256,6 +256,16 @@ u64 lb_conns_count(struct lb_datapath *datapath, const struct lb_conn_query *que
 
 	for (u32 index = 0; index < places; index++)
 		count += lb_conn_copy(datapath, index, now, &copy) && lb_conn_matches(query, &copy);
+	return count;
+}
+
+u64 lb_conns_places(const struct lb_datapath *datapath, u32 kind)
+{
+	u32 places = datapath->sets * LB_WAYS;
+	u64 count = 0;
+
+	for (u32 index = 0; index < places; index++)
+		count += lb_control_kind(lb_conn_control(&datapath->conns[index])) == kind;
 	return count;
 }
 

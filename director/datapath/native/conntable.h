@@ -33,6 +33,9 @@ u32 lb_conns_select(struct lb_datapath *datapath, const struct lb_conn_query *qu
 /* Count the flows that match. O(table). */
 u64 lb_conns_count(struct lb_datapath *datapath, const struct lb_conn_query *query, u32 now);
 
+/* Count the places of one enum lb_conn_kind, whatever their time. O(table). */
+u64 lb_conns_places(const struct lb_datapath *datapath, u32 kind);
+
 /* Set seen[id] for each destination id below `length` that a live flow refers to. O(table). */
 void lb_conns_census(struct lb_datapath *datapath, u32 now, u8 *seen, u32 length);
 

@@ -122,6 +122,7 @@ struct lb_datapath *lb_datapath_new(u32 sets, u32 workers, u64 seed)
 		errno = ENOMEM;
 		return NULL;
 	}
+	datapath->conns[LB_CONN_NOBODY].control = LB_CONN_BUSY;
 	return datapath;
 }
 

@@ -20,6 +20,9 @@ enum {
 	LB_WAYS = 8,
 };
 
+/* Place 0 is nobody's: peer 0 means none. It is BUSY from the start, since an empty place ends searches. */
+enum { LB_CONN_NOBODY = 0 };
+
 enum lb_conn_kind {
 	LB_CONN_EMPTY,
 	LB_CONN_DEAD,
