@@ -61,7 +61,11 @@ def json_values(data: str | bytes, file: str = "") -> object:
     """Read JSON into plain values; a syntax error says line and column."""
     text = text_from(data, file)
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        values: object = json.loads(text, parse_constant=_no_constant)
+        json.dumps(values, ensure_ascii=False).encode()  # \u escapes can spell what is no character
+        return values
+    except UnicodeEncodeError:
+        raise _whole("is not JSON: it has half of a surrogate pair", "JSON", file) from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise ConfigError([Fault(where, error.msg, "JSON", f"{error.msg}; expected JSON")], file) from None
@@ -218,7 +222,7 @@ def _list(raw: object, path: KeyPath, faults: list[Fault]) -> list[object]:
 
 def _unknown(path: KeyPath, key: str, known: set[str]) -> Fault:
     near = difflib.get_close_matches(key[:64], sorted(known), n=1)
-    expected = f"one of {', '.join(sorted(known))}"
+    expected = f"one of {', '.join(sorted(known))}" if known else "nothing"
     hint = f"did you mean {near[0]}?" if near else f"expected {expected}"
     return Fault(key_path((*path, key)), show(key), expected, f"unknown key; {hint}")
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from director.config.errors import ConfigError, Conflict, Fault, show
 from director.config.load import document_from, json_values, toml_values
@@ -27,6 +29,7 @@ from director.control.routes import JSON, ROUTES, Route
 
 BODY_SECONDS = 10.0
 STOP_SECONDS = 2.0
+LINGERING_SECONDS = 1.0  # for the rest of a body that was refused
 _CONFLICTS = {
     Conflict.NONE: HTTPStatus.BAD_REQUEST,
     Conflict.MISSING: HTTPStatus.NOT_FOUND,
@@ -48,18 +51,27 @@ class EarlyRefusalError(Exception):
 class ControlServer:
     """The control API of one running director, from `start` to `stop`."""
 
-    def __init__(self, port: DirectorPort, path: Path, mode: int = OWNER_ONLY) -> None:
+    def __init__(
+        self, port: DirectorPort, path: Path, mode: int = OWNER_ONLY, body_seconds: float = BODY_SECONDS
+    ) -> None:
         self._port = port
         self._path = path
         self._mode = mode
+        self._body_seconds = body_seconds
         self._runner: web.AppRunner | None = None
         self._listening: Listening | None = None
 
     async def start(self) -> None:
         """Listen and serve; raise SocketError where the socket cannot be had."""
         self._listening = listen(self._path, self._mode)
-        application = make_application(self._port)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=STOP_SECONDS)
+        application = make_application(self._port, self._body_seconds)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            logger=_logger(),
+            shutdown_timeout=STOP_SECONDS,
+            lingering_time=LINGERING_SECONDS,
+        )
         await self._runner.setup()
         await web.SockSite(self._runner, self._listening.socket).start()
 
@@ -70,6 +82,17 @@ class ControlServer:
         if self._listening is not None:
             self._listening.close()
         self._runner = self._listening = None
+
+
+def _logger() -> logging.Logger:
+    """Return a logger that leaves out what is not HTTP: aiohttp answers it with 400, and it is no event."""
+    logger = logging.getLogger("director.control")
+    logger.addFilter(_is_ours)
+    return logger
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def make_application(port: DirectorPort, body_seconds: float = BODY_SECONDS) -> web.Application:
@@ -144,6 +167,10 @@ async def _values(route: Route, request: web.Request, seconds: float) -> object:
             "", "part of the body", f"all of it within {seconds:g} s", "the body did not arrive in time"
         )
         raise EarlyRefusalError(HTTPStatus.REQUEST_TIMEOUT, fault) from None
+    except web.RequestPayloadError:
+        expected = "a body as its headers describe it"
+        fault = Fault("", "another body", expected, f"the body cannot be read; expected {expected}")
+        raise EarlyRefusalError(HTTPStatus.BAD_REQUEST, fault) from None
     return toml_values(data) if kind == TOML else json_values(data)
 
 

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A director that exists in memory only and records what it was asked: the fake at the control API's seam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from netaddr import EUI, IPAddress
+
+from director.config.diff import Change, diff
+from director.model.configuration import Configuration, DatapathKind
+from director.model.connection import (
+    ConnectionEntry,
+    ConnectionPage,
+    ConnectionQuery,
+    ConnectionState,
+    Endpoint,
+)
+from director.model.counters import (
+    Counters,
+    DestinationStats,
+    DirectorStatus,
+    InterfaceStatus,
+    NextHopState,
+    NextHopStatus,
+    Rates,
+    ReasonCount,
+    ServiceStats,
+    TableStatus,
+    Verdict,
+)
+from director.model.service import (
+    Destination,
+    ForwardingMethod,
+    Protocol,
+    Scheduler,
+    SchedulerFlag,
+    ServiceKey,
+    VirtualService,
+)
+
+WEB = ServiceKey(Protocol.TCP, IPAddress("192.0.2.1"), 80)
+DNS = ServiceKey(Protocol.UDP, IPAddress("192.0.2.1"), 53)
+FIRST = Destination(IPAddress("10.0.0.2"), 80, ForwardingMethod.DR, 1)
+SECOND = Destination(IPAddress("10.0.0.3"), 8080, ForwardingMethod.NAT, 3)
+CONFIGURATION = Configuration(
+    (
+        VirtualService(WEB, Scheduler.WLC, frozenset(), (FIRST, SECOND)),
+        VirtualService(DNS, Scheduler.SH, frozenset({SchedulerFlag.SH_PORT}), ()),
+    )
+)
+ENTRIES = tuple(
+    ConnectionEntry(
+        Protocol.TCP,
+        Endpoint(IPAddress(f"198.51.100.{number}"), 40000 + number),
+        Endpoint(WEB.address, WEB.port),
+        Endpoint(FIRST.address, FIRST.port),
+        ForwardingMethod.DR,
+        ConnectionState.ESTABLISHED if number % 2 else ConnectionState.FIN_WAIT,
+        900.5 - number,
+        number,
+    )
+    for number in range(1, 6)
+)
+COUNTERS = Counters(5, 50, 5000, 10, 1000)
+RATES = Rates(0.5, 5.0, 500.0, 1.0, 100.0)
+STATS = (
+    ServiceStats(WEB, COUNTERS, RATES, (DestinationStats(WEB, FIRST, COUNTERS, RATES, 3, 2),)),
+    ServiceStats(DNS, Counters(), Rates()),
+)
+REASONS = (
+    ReasonCount(Verdict.TRANSMIT, "forwarded", "sent to a real server", 50),
+    ReasonCount(Verdict.DROP, "no-destination", "no real server was left", 2),
+)
+STATUS = DirectorStatus(
+    version="0.1.0",
+    pid=4711,
+    started=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    uptime=12.5,
+    interfaces=(
+        InterfaceStatus(
+            "eth0", DatapathKind.PACKET, "the only one asked for", EUI("02-00-00-00-00-01"), 1500
+        ),
+    ),
+    workers=1,
+    table=TableStatus(1_000_000, 5),
+    generation=7,
+    next_hops=(
+        NextHopStatus(IPAddress("10.0.0.2"), NextHopState.RESOLVED, "eth0", None, EUI("02-00-00-00-00-02")),
+        NextHopStatus(IPAddress("10.0.0.3"), NextHopState.NO_ROUTE),
+    ),
+    addresses=(IPAddress("192.0.2.1"),),
+)
+
+
+@dataclass
+class FakeDirector:
+    """Keeps a configuration and a list of entries, and every order it was given."""
+
+    current: Configuration = CONFIGURATION
+    applied: list[Configuration] = field(default_factory=list)
+    queries: list[ConnectionQuery] = field(default_factory=list)
+    zeroed: list[ServiceKey | None] = field(default_factory=list)
+    stops: int = 0
+
+    async def configuration(self) -> Configuration:
+        return self.current
+
+    async def apply(self, configuration: Configuration) -> tuple[Change, ...]:
+        changes = diff(self.current, configuration)
+        self.current = configuration
+        self.applied.append(configuration)
+        return changes
+
+    async def connections(self, query: ConnectionQuery) -> ConnectionPage:
+        self.queries.append(query)
+        found = [entry for entry in ENTRIES if query.matches(entry)]
+        page = found[query.cursor : query.cursor + query.limit]
+        end = query.cursor + len(page)
+        return ConnectionPage(tuple(page), len(found), end if page and end < len(found) else None)
+
+    async def stats(self) -> tuple[ServiceStats, ...]:
+        return STATS
+
+    async def zero(self, service: ServiceKey | None) -> None:
+        self.zeroed.append(service)
+
+    async def reasons(self) -> tuple[ReasonCount, ...]:
+        return REASONS
+
+    async def status(self) -> DirectorStatus:
+        return STATUS
+
+    async def stop(self) -> None:
+        self.stops += 1

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The client says in words why a request could not be done, and starts fast."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from director.config.errors import Fault
+from director.control.client import (
+    Client,
+    RefusedError,
+    UnreachableError,
+    destination_path,
+    service_path,
+    socket_path,
+)
+from tests.unit.control.running import DEADLINE, Running
+
+
+def test_the_socket_is_the_one_given_then_the_environments_then_the_usual(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("DIRECTOR_SOCKET", raising=False)
+    usual = socket_path()
+    monkeypatch.setenv("DIRECTOR_SOCKET", "/run/lab/director.sock")
+    assert (usual, socket_path(), socket_path(Path("/tmp/x"))) == (
+        Path("/run/director/control.sock"),
+        Path("/run/lab/director.sock"),
+        Path("/tmp/x"),
+    )
+
+
+def test_names_are_escaped_in_paths() -> None:
+    assert service_path("tcp:[2001:db8::1]:80") == "/v1/services/tcp:%5B2001:db8::1%5D:80"
+    assert destination_path("a/b", "c?d") == "/v1/services/a%2Fb/destinations/c%3Fd"
+
+
+def test_an_absent_director_is_named_by_its_socket(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    with pytest.raises(UnreachableError) as caught:
+        Client(path).get("/v1/status")
+    assert str(caught.value) == f"cannot reach the director at {path}: is `director run` running?"
+
+
+def _served_once(path: Path, answer: bytes | None) -> threading.Thread:
+    """Accept one caller, read what it asks, answer these bytes or, for None, wait until it gives up."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listening.settimeout(DEADLINE)
+    listening.bind(str(path))
+    listening.listen()
+
+    def serve() -> None:
+        with listening, listening.accept()[0] as caller:
+            caller.settimeout(DEADLINE)
+            caller.recv(65536)
+            if answer is None:
+                caller.recv(1)
+            else:
+                caller.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread
+
+
+def test_a_silent_director_is_given_up_on(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    thread = _served_once(path, None)
+    with pytest.raises(UnreachableError) as caught:
+        Client(path, seconds=0.1).get("/v1/status")
+    thread.join(DEADLINE)
+    assert str(caught.value) == f"the director at {path} did not answer in 0.1 s"
+
+
+def test_an_answer_that_is_not_ours_is_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    body = b"out of memory"
+    answer = b"HTTP/1.1 500 Failed\r\nContent-Length: 13\r\nConnection: close\r\n\r\n" + body
+    thread = _served_once(path, answer)
+    with pytest.raises(RefusedError) as caught:
+        Client(path).get("/v1/status")
+    thread.join(DEADLINE)
+    assert (caught.value.status, str(caught.value)) == (500, "the director answered 500: out of memory")
+
+
+def test_a_director_that_speaks_no_http_is_unreachable(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    thread = _served_once(path, b"220 mail.example.net\r\n")
+    with pytest.raises(UnreachableError):
+        Client(path).get("/v1/status")
+    thread.join(DEADLINE)
+
+
+def test_a_refusal_carries_the_directors_faults(server: Running) -> None:
+    with pytest.raises(RefusedError) as caught:
+        server.client.delete(service_path("udp:192.0.2.7:53"))
+    fault = Fault("", "udp:192.0.2.7:53", "a service that exists", "no such service: udp:192.0.2.7:53")
+    assert (caught.value.status, caught.value.faults, str(caught.value)) == (404, (fault,), str(fault))
+
+
+def test_the_client_loads_none_of_the_heavy_libraries() -> None:
+    script = "import sys, director.control.client; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    assert {"pydantic", "aiohttp", "netaddr", "tomlkit"} & set(done.stdout.split()) == set()

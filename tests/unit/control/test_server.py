@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control API over its socket: what is asked, what the director is told, what is answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from netaddr import IPAddress, IPNetwork
+
+from director.config.load import load
+from director.config.save import save
+from director.control.client import Client, destination_path, destinations_path, service_path
+from director.model.configuration import Configuration
+from director.model.connection import ConnectionQuery, ConnectionState, Endpoint
+from director.model.service import (
+    Destination,
+    ForwardingMethod,
+    Scheduler,
+    SchedulerFlag,
+    VirtualService,
+)
+from tests.unit.control.fake import CONFIGURATION, DNS, FIRST, SECOND, STATUS, WEB
+from tests.unit.control.running import Running, http, json_of, status_of
+
+WEB_PATH = service_path("tcp:192.0.2.1:80")
+DNS_PATH = service_path("udp:192.0.2.1:53")
+WEB_JSON = {
+    "protocol": "tcp",
+    "address": "192.0.2.1:80",
+    "scheduler": "wlc",
+    "flags": [],
+    "destination": [
+        {"address": "10.0.0.2:80", "method": "dr", "weight": 1},
+        {"address": "10.0.0.3:8080", "method": "nat", "weight": 3},
+    ],
+}
+DNS_JSON = {
+    "protocol": "udp",
+    "address": "192.0.2.1:53",
+    "scheduler": "sh",
+    "flags": ["sh-port"],
+    "destination": [],
+}
+CONNECTION_JSON = {
+    "protocol": "tcp",
+    "client": "198.51.100.2:40002",
+    "virtual": "192.0.2.1:80",
+    "destination": "10.0.0.2:80",
+    "method": "dr",
+    "state": "FIN_WAIT",
+    "expires_in": 898.5,
+    "packets": 2,
+}
+
+Request = Callable[[Client], Any]
+
+
+def test_services_are_listed_as_the_configuration_writes_them(server: Running) -> None:
+    assert server.client.get("/v1/services") == {"service": [WEB_JSON, DNS_JSON]}
+    assert server.client.get(DNS_PATH) == DNS_JSON
+    assert server.client.get(destinations_path("tcp:192.0.2.1:80")) == {
+        "destination": WEB_JSON["destination"]
+    }
+
+
+WEB_SERVICE, DNS_SERVICE = CONFIGURATION.services
+TUNNEL = Destination(IPAddress("10.0.0.9"), 80, ForwardingMethod.TUN, 1)
+EDITS: dict[str, tuple[Request, list[str], Configuration]] = {
+    "a service is added with its destinations": (
+        lambda client: client.post(
+            "/v1/services",
+            {
+                "protocol": "tcp",
+                "address": "192.0.2.9:80",
+                "destination": [{"address": "10.0.0.9:80", "method": "tun"}],
+            },
+        ),
+        ["+ service tcp:192.0.2.9:80 scheduler wlc", "+ server tcp:192.0.2.9:80 -> 10.0.0.9:80 tun weight 1"],
+        replace(
+            CONFIGURATION,
+            services=(
+                *CONFIGURATION.services,
+                VirtualService(replace(WEB, address=IPAddress("192.0.2.9")), destinations=(TUNNEL,)),
+            ),
+        ),
+    ),
+    "a service is edited": (
+        lambda client: client.patch(DNS_PATH, {"flags": ["sh-fallback"]}),
+        ["~ service udp:192.0.2.1:53 flags sh-port -> sh-fallback"],
+        Configuration((WEB_SERVICE, replace(DNS_SERVICE, flags=frozenset({SchedulerFlag.SH_FALLBACK})))),
+    ),
+    "a scheduler is changed": (
+        lambda client: client.patch(WEB_PATH, {"scheduler": "rr"}),
+        ["~ service tcp:192.0.2.1:80 scheduler wlc -> rr"],
+        Configuration((replace(WEB_SERVICE, scheduler=Scheduler.RR), DNS_SERVICE)),
+    ),
+    "a service is deleted": (
+        lambda client: client.delete(WEB_PATH),
+        ["- service tcp:192.0.2.1:80 scheduler wlc"],
+        Configuration((DNS_SERVICE,)),
+    ),
+    "a destination is added": (
+        lambda client: client.post(f"{WEB_PATH}/destinations", {"address": "10.0.0.9:80", "method": "tun"}),
+        ["+ server tcp:192.0.2.1:80 -> 10.0.0.9:80 tun weight 1"],
+        Configuration((replace(WEB_SERVICE, destinations=(FIRST, SECOND, TUNNEL)), DNS_SERVICE)),
+    ),
+    "a destination is edited by its address alone": (
+        lambda client: client.patch(destination_path("tcp:192.0.2.1:80", "10.0.0.2"), {"weight": 0}),
+        ["~ server tcp:192.0.2.1:80 -> 10.0.0.2:80 weight 1 -> 0"],
+        Configuration((replace(WEB_SERVICE, destinations=(replace(FIRST, weight=0), SECOND)), DNS_SERVICE)),
+    ),
+    "a destination is deleted": (
+        lambda client: client.delete(destination_path("tcp:192.0.2.1:80", "10.0.0.3:8080")),
+        ["- server tcp:192.0.2.1:80 -> 10.0.0.3:8080 nat weight 3"],
+        Configuration((replace(WEB_SERVICE, destinations=(FIRST,)), DNS_SERVICE)),
+    ),
+    "a whole configuration is put as TOML": (
+        lambda client: client.put_toml("/v1/config", "[timeouts]\nudp = 9\n" + save(CONFIGURATION)),
+        ["~ timeouts.udp 300 -> 9"],
+        load("[timeouts]\nudp = 9\n" + save(CONFIGURATION)),
+    ),
+}
+
+
+@pytest.mark.parametrize(("ask", "lines", "want"), EDITS.values(), ids=EDITS.keys())
+def test_an_edit_is_applied_once_and_answers_what_changed(
+    server: Running, ask: Request, lines: list[str], want: Configuration
+) -> None:
+    answer = ask(server.client)
+    assert [change["text"] for change in answer["changes"]] == lines
+    assert server.director.applied == [want]
+
+
+def test_a_dry_run_tells_the_difference_and_applies_nothing(server: Running) -> None:
+    answer = server.client.put_toml("/v1/config", "[director]\nworkers = 2\n", dry_run="true")
+    assert answer == {
+        "changes": [
+            {
+                "kind": "setting-changed",
+                "text": "~ director.workers 1 -> 2 (from the next start)",
+                "needs_restart": True,
+            },
+            {
+                "kind": "service-removed",
+                "text": "- service tcp:192.0.2.1:80 scheduler wlc",
+                "needs_restart": False,
+            },
+            {
+                "kind": "service-removed",
+                "text": "- service udp:192.0.2.1:53 scheduler sh flags sh-port",
+                "needs_restart": False,
+            },
+        ]
+    }
+    assert server.director.applied == []
+
+
+def test_the_configuration_is_shown_as_toml_and_as_json(server: Running) -> None:
+    assert load(server.client.get_text("/v1/config", format="toml")) == CONFIGURATION
+    assert server.client.get("/v1/config")["service"] == [WEB_JSON, DNS_JSON]
+
+
+def test_the_json_configuration_can_be_put_back(server: Running) -> None:
+    shown = json.dumps(server.client.get("/v1/config")).encode()
+    answer = server.raw(http("PUT", "/v1/config", shown))
+    assert (status_of(answer), json_of(answer)) == (200, {"changes": []})
+
+
+def test_edits_at_the_same_time_do_not_undo_one_another(server: Running) -> None:
+    wanted = [{"protocol": "tcp", "address": f"192.0.2.1:{port}"} for port in range(1000, 1016)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda body: server.client.post("/v1/services", body), wanted))
+    added = {service.key.port for service in server.director.current.services}
+    assert added == {WEB.port, DNS.port, *range(1000, 1016)}
+
+
+def test_connections_are_filtered_and_paged(server: Running) -> None:
+    page = server.client.get(
+        "/v1/connections",
+        service="tcp:192.0.2.1:80",
+        destination="10.0.0.2",
+        client="198.51.100.0/24",
+        state="FIN_WAIT",
+        limit="1",
+    )
+    assert page == {"connections": [CONNECTION_JSON], "total": 2, "next_cursor": 1}
+    assert server.director.queries == [
+        ConnectionQuery(
+            WEB,
+            Endpoint(FIRST.address, 0),
+            IPNetwork("198.51.100.0/24"),
+            ConnectionState.FIN_WAIT,
+            limit=1,
+            cursor=0,
+        )
+    ]
+
+
+def test_the_last_page_has_no_cursor(server: Running) -> None:
+    page = server.client.get("/v1/connections", limit="2", cursor="4")
+    assert (len(page["connections"]), page["total"], page["next_cursor"]) == (1, 5, None)
+
+
+def test_connections_are_counted_without_listing_them(server: Running) -> None:
+    assert server.client.get("/v1/connections", count="true") == {
+        "connections": [],
+        "total": 5,
+        "next_cursor": None,
+    }
+
+
+def test_stats_reasons_and_status_are_told_whole(server: Running) -> None:
+    counters = {"connections": 5, "packets_in": 50, "bytes_in": 5000, "packets_out": 10, "bytes_out": 1000}
+    rates = {"connections": 0.5, "packets_in": 5.0, "bytes_in": 500.0, "packets_out": 1.0, "bytes_out": 100.0}
+    assert server.client.get("/v1/stats")["services"][0] == {
+        "service": "tcp:192.0.2.1:80",
+        "active": 3,
+        "inactive": 2,
+        "counters": counters,
+        "rates": rates,
+        "destinations": [
+            {
+                "destination": "10.0.0.2:80",
+                "method": "dr",
+                "weight": 1,
+                "active": 3,
+                "inactive": 2,
+                "counters": counters,
+                "rates": rates,
+            }
+        ],
+    }
+    assert server.client.get("/v1/reasons")["reasons"][1] == {
+        "verdict": "drop",
+        "reason": "no-destination",
+        "sentence": "no real server was left",
+        "count": 2,
+    }
+    assert server.client.get("/v1/status") == {
+        "version": "0.1.0",
+        "pid": STATUS.pid,
+        "started": "2026-01-02T03:04:05Z",
+        "uptime": 12.5,
+        "interfaces": [
+            {
+                "name": "eth0",
+                "datapath": "packet",
+                "why": "the only one asked for",
+                "mac": "02:00:00:00:00:01",
+                "mtu": 1500,
+            }
+        ],
+        "workers": 1,
+        "table": {"capacity": 1_000_000, "used": 5},
+        "generation": 7,
+        "next_hops": [
+            {
+                "destination": "10.0.0.2",
+                "state": "resolved",
+                "interface": "eth0",
+                "via": None,
+                "mac": "02:00:00:00:00:02",
+            },
+            {"destination": "10.0.0.3", "state": "no route", "interface": None, "via": None, "mac": None},
+        ],
+        "addresses": ["192.0.2.1"],
+    }
+
+
+def test_counters_are_zeroed_for_one_service_or_for_all(server: Running) -> None:
+    assert server.client.post("/v1/stats/zero", service="tcp:192.0.2.1:80") is None
+    assert server.client.post("/v1/stats/zero") is None
+    assert server.director.zeroed == [WEB, None]
+
+
+def test_a_stop_is_answered_before_it_happens(server: Running) -> None:
+    assert server.client.post("/v1/stop") == {"stopping": True}
+    assert server.director.stops == 1
