@@ -31,7 +31,10 @@ LOOK_SECONDS = 0.05
     help="An interface to carry packets on; repeatable. Else the file's, else every Ethernet one that is up.",
 )  # fmt: skip
 @socket_again
-@click.option("--log-format", type=click.Choice(LOG_FORMATS), default="text", show_default=True)
+@click.option(
+    "--log-format", type=click.Choice(LOG_FORMATS), default="text", show_default=True,
+    help="For people, or a JSON object a line.",
+)  # fmt: skip
 @click.pass_context
 def run(
     context: click.Context,
@@ -67,7 +70,8 @@ def stop(*, as_json: bool) -> None:
     if as_json:
         printing.show_json(answer)
     deadline = time.monotonic() + STOP_SECONDS
-    while director.path.exists():
+    state = director.path.with_name(f"{director.path.name}.state.json")  # goes last, when all else has gone
+    while director.path.exists() or state.exists():
         if time.monotonic() > deadline:
             raise Failure(f"the director at {director.path} is still there after {STOP_SECONDS:g} s")
         time.sleep(LOOK_SECONDS)

@@ -16,6 +16,7 @@ import structlog
 
 from director.datapath.attachment import Attachments
 from director.datapath.errors import DatapathError
+from director.host.offloads import Offload, offloads
 from director.host.watcher import Watcher
 from director.model import Link
 
@@ -95,7 +96,11 @@ class Interfaces:
             await self._attachments.detach(link.index)
             raise
         self._taken[link.index] = link
-        log.info("interface taken", interface=link.name, mac=str(link.mac), mtu=link.mtu)
+        on = offloads(link.name)
+        names = ",".join(sorted(one.value for one in on))
+        log.info("interface taken", interface=link.name, mac=str(link.mac), mtu=link.mtu, offloads=names)
+        if Offload.LRO in on:
+            log.warning("merged frames can't be forwarded whole", interface=link.name, why="rx-lro is on")
 
     def _wanted(self, link: Link) -> bool:
         if link.mac is None or not link.up:

@@ -22,13 +22,14 @@ from director.host.addresses import Addresses, HeldAddress, present_addresses
 from director.host.announce import announce
 from director.host.messages import NUD_DELAY, NUD_PERMANENT, NUD_PROBE, NUD_REACHABLE, NUD_STALE
 from director.host.neighbours import Neighbours
+from director.host.offloads import Offload, offloads
 from director.host.routes import resolve_route
 from director.host.watcher import Watcher
 from director.model import Link, Neighbour, Route
 from tests.lab.segment import OUR_MAC, PEER_MAC, Segment, segment
 from tests.needs import needs
 
-pytestmark = [needs("root", "netns", "veth", "packet-socket"), pytest.mark.lab]
+pytestmark = [needs("root", "netns", "veth", "packet-socket", "ip", "ethtool"), pytest.mark.lab]
 
 OURS, THEIRS = IPAddress("10.0.0.1"), IPAddress("10.0.0.2")
 VIP, FAR_VIP = IPAddress("10.0.0.100"), IPAddress("192.0.2.1")
@@ -315,6 +316,13 @@ def test_a_vip_that_somebody_took_away_is_released_without_complaint(joined: Seg
             assert addresses.held == frozenset()
 
     run(scenario)
+
+
+def test_offloads_are_read_as_ethtool_shows_them(joined: Segment) -> None:
+    assert Offload.GRO in offloads("eth0")
+    subprocess.run(["ethtool", "-K", "eth0", "tso", "off", "gro", "off"], check=True)
+    assert not {Offload.GRO, Offload.TSO} & offloads("eth0")
+    assert offloads("nowhere") == frozenset()
 
 
 def test_a_vip_is_announced_to_the_segment(joined: Segment) -> None:
