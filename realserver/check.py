@@ -149,7 +149,8 @@ def _filter_findings(have: HostState, duty: Duty) -> Iterator[Finding]:
             own, everywhere = (have.get(SysctlKey("ipv4", each, "rp_filter")) for each in (interface, "all"))
             yield _problem(
                 duty, f"rp_filter is {strictness} on {interface} (the larger of its own {own} and `all`'s "
-                f"{everywhere}), so packets of clients that are not routed back that way are dropped", _again(duty),
+                f"{everywhere}), so packets of clients that are not routed back that way are dropped",
+                _again(duty),
             )  # fmt: skip
 
 

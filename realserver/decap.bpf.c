@@ -17,6 +17,7 @@
 #define PACKET_FOR_US 0 /* PACKET_HOST */
 #define ETHERTYPE_IPV4 0x0800
 #define PROTO_IPIP 4
+#define VLAN_ID_MASK 0x0fff /* a tag without an id tells only a priority; one with an id is another interface's */
 #define FRAGMENT_BITS 0x3fff /* more-fragments and the offset; don't-fragment says nothing about being a piece */
 #define ECN_MASK 3
 #define ECN_CONGESTED 3
@@ -190,7 +191,7 @@ static __always_inline int unwrap_from_ipv4(struct __sk_buff *skb)
 SEC("tc")
 int unwrap(struct __sk_buff *skb)
 {
-	if (skb->pkt_type != PACKET_FOR_US)
+	if (skb->pkt_type != PACKET_FOR_US || (skb->vlan_present && (skb->vlan_tci & VLAN_ID_MASK)))
 		return TC_ACT_UNSPEC;
 	switch (skb->protocol) {
 	case bpf_htons(ETHERTYPE_IPV4):

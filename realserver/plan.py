@@ -32,10 +32,9 @@ from realserver.settings import (
     Settings,
     Step,
     SysctlKey,
-    Value,
     Wanted,
 )
-from realserver.targets import targets
+from realserver.targets import targets, uses_kernel_tunnel
 
 # The VIP comes last and goes first: it is never bound while ARP would be answered, or its packets refused.
 ORDER = (ModuleKey, SysctlKey, LinkKey, ClsactKey, DecapKey, RouteKey, RuleKey, AddressKey)
@@ -43,10 +42,10 @@ ORDER = (ModuleKey, SysctlKey, LinkKey, ClsactKey, DecapKey, RouteKey, RuleKey, 
 
 def plan(have: HostState, want: Wanted) -> tuple[Step, ...]:
     """List the changes that make the host what is wanted, in the order that is safe under traffic."""
-    base = before_us(have)
+    now = _with_tunnel_device(have, want)
+    base = before_us(have, now)
     wanted = targets(have, base, want)
     goal = {key: wanted.get(key, base.get(key, ABSENT)) for key in (*_touched(have), *wanted)}
-    now = _with_tunnel_device(have)
     steps = [Step(key, now.get(key, ABSENT), value) for key, value in goal.items()]
     steps = [step for step in steps if step.before != step.after and _is_possible(have, step)]
     _refuse_unwritable(steps)
@@ -55,12 +54,12 @@ def plan(have: HostState, want: Wanted) -> tuple[Step, ...]:
     return (*sorted(withdrawn, key=_rank, reverse=True), *sorted(added, key=_rank))
 
 
-def before_us(have: HostState) -> Settings:
+def before_us(have: HostState, now: Settings) -> Settings:
     """Show the host as it would be had this tool never run: what it set is read back, what others set stays.
 
     The unwrapping program is known by its name, so it counts as this tool's even where the memory was lost.
     """
-    base = _with_tunnel_device(have)
+    base = dict(now)
     for entry in have.ledger:
         if base.get(entry.key, ABSENT) in entry.ours:
             base[entry.key] = entry.original
@@ -111,10 +110,10 @@ def _touched(have: HostState) -> tuple[Key, ...]:
     return (*(entry.key for entry in have.ledger), *programs)
 
 
-def _with_tunnel_device(have: HostState) -> dict[Key, Value]:
+def _with_tunnel_device(have: HostState, want: Wanted) -> Settings:
     """Add the device that loading the module will make: down, with the default filter."""
     settings = dict(have.settings)
-    if have.ipip is IpipSupport.LOADABLE:
+    if have.ipip is IpipSupport.LOADABLE and any(uses_kernel_tunnel(have, duty) for duty in want.duties):
         settings[LinkKey(TUNNEL_DEVICE)] = LinkState.DOWN
         inherited = have.get(SysctlKey("ipv4", "default", "rp_filter"))
         settings[SysctlKey("ipv4", TUNNEL_DEVICE, "rp_filter")] = inherited

@@ -154,9 +154,7 @@ def _replace(path: Path, text: str) -> None:
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            file.write(text)  # not synced: after a power cut nothing that it tells of is so any more
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
