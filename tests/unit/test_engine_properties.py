@@ -201,7 +201,7 @@ def content(image: DecodedImage) -> DecodedImage:
 
 
 def last_facts(history: Iterable[Event]) -> list[Event]:
-    """The facts that still hold at the end, each told once: links, then neighbours, then the configuration."""
+    """The facts that still hold at the end, told once: links, then neighbours, then the configuration."""
     links: dict[int, Event] = {}
     neighbours: dict[tuple[int, IPAddress], Event] = {}
     configuration: list[Event] = []

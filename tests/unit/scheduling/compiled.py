@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One service twice: as the C data path schedules it, and as the definitions in director/scheduling/ do.
+
+Both are told the same configurations and meet the same clients. The servers are known by small numbers: n has
+the address 172.16.0.n and the MAC SERVER_MACS:n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from struct import pack
+from typing import Any
+
+from director.datapath._native import ffi, lib
+from netaddr import EUI, IPAddress
+
+from director.commands import SwapTables
+from director.engine import Engine
+from director.events import ConfigurationApplied, Event, LinkChanged, NeighbourChanged, RouteResolved
+from director.model import (
+    Configuration,
+    Destination,
+    ForwardingMethod,
+    Link,
+    Neighbour,
+    Protocol,
+    Route,
+    ServiceKey,
+    VirtualService,
+)
+from director.scheduling import Candidate, Chooser, Flow, chooser
+from director.scheduling.weighted_round_robin import WeightedRoundRobin
+from director.tables.wrr_steps import wrr_steps
+
+SETS = 1 << 12
+SEED = 0x0123456789ABCDEF
+INTERFACE = 2
+ROOM = 1 << 12
+NETWORK = int(IPAddress("172.16.0.0"))
+OUR_MAC = EUI("02-00-00-00-ff-01")
+OUR_ADDRESS = IPAddress("172.16.255.1")
+SERVER_MACS = bytes.fromhex("0200000000")
+TRANSMIT = 2
+SYN = 0x02
+
+
+def server_address(number: int) -> IPAddress:
+    return IPAddress(NETWORK + number)
+
+
+def destination(number: int, weight: int) -> Destination:
+    return Destination(server_address(number), 80, ForwardingMethod.DR, weight)
+
+
+def number_of(address: IPAddress) -> int:
+    return int(address) - NETWORK
+
+
+def frame(key: ServiceKey, flow: Flow) -> bytes:
+    """A client's first packet: a SYN, or a datagram without a checksum."""
+    ports = pack("!HH", flow.port, key.port)
+    if key.protocol is Protocol.TCP:
+        segment = ports + pack("!IIBBHHH", 1, 0, 5 << 4, SYN, 65535, 0, 0)
+    else:
+        segment = ports + pack("!HH", 8, 0)
+    addresses = flow.address.packed + key.address.packed
+    header = pack("!BBHHHBBH", 0x45, 0, 20 + len(segment), 1, 0, 64, key.protocol.number, 0) + addresses
+    total = sum(int.from_bytes(header[at : at + 2], "big") for at in range(0, 20, 2))
+    checksum = ~(total % 0xFFFF) & 0xFFFF
+    header = header[:10] + pack("!H", checksum) + header[12:]
+    return OUR_MAC.packed + EUI("02-00-00-00-ff-02").packed + pack("!H", 0x0800) + header + segment
+
+
+def ways(service: VirtualService) -> Iterable[Event]:
+    """All that makes the service's destinations reachable."""
+    yield LinkChanged(Link(INTERFACE, "eth0", OUR_MAC, 1500, up=True))
+    for each in service.destinations:
+        yield RouteResolved(each.address, Route(each.address, INTERFACE, None, OUR_ADDRESS, 1500))
+        mac = EUI(int.from_bytes((*SERVER_MACS, number_of(each.address))), 48)
+        yield NeighbourChanged(Neighbour(INTERFACE, each.address, mac))
+
+
+class Compiled:
+    """The service in the C data path."""
+
+    def __init__(self) -> None:
+        self._datapath: Any = ffi.gc(lib.lb_datapath_new(SETS, 1, SEED), lib.lb_datapath_free)
+        self._answer: Any = ffi.new("struct lb_test_answer *")
+        self._out: Any = ffi.new("uint8_t[]", ROOM)
+        self._engine = Engine()
+
+    def configure(self, service: VirtualService) -> None:
+        events = (ConfigurationApplied(Configuration((service,))), *ways(service))
+        for command in self._engine.handle_all(events):
+            if isinstance(command, SwapTables):
+                self._swap(command)
+
+    def choose(self, key: ServiceKey, flow: Flow) -> int | None:
+        """Send a new client's first packet; return the server that got it."""
+        data = ffi.from_buffer("uint8_t[]", frame(key, flow))
+        fields = {"data": data, "length": len(data), "ifindex": INTERFACE}
+        given = ffi.new("struct lb_test_frame *", fields)
+        assert lib.lb_datapath_try(self._datapath, 0, given, 1, self._out, ROOM, self._answer) == 0
+        if self._answer.verdict != TRANSMIT or bytes(self._out[0:5]) != SERVER_MACS:
+            return None  # refused, with an ICMP error back to the client
+        return int(self._out[5])
+
+    def load(self, key: ServiceKey, number: int) -> tuple[int, int]:
+        """Return a server's active and inactive connections."""
+        state = lib.lb_datapath_dest_state(
+            self._datapath, self._engine.destination_id(key, server_address(number), 80) or 0
+        )
+        return state.active, state.inactive
+
+    def _swap(self, swap: SwapTables) -> None:
+        for number in swap.reset_services:
+            lib.lb_datapath_reset_service(self._datapath, number)
+        for number in swap.reset_destinations:
+            lib.lb_datapath_reset_dest(self._datapath, number)
+        assert lib.lb_datapath_swap(self._datapath, swap.image, len(swap.image)) == 0
+        for service, gcd, highest in swap.wrr_changes:
+            lib.lb_datapath_wrr_changed(self._datapath, service, gcd, highest)
+
+
+class Defined:
+    """The service as it is defined, with connections that never end."""
+
+    def __init__(self) -> None:
+        self._service: VirtualService | None = None
+        self._scheduler: Chooser | None = None
+        self._candidates: list[Candidate] = []
+        self._known: dict[int, Candidate] = {}
+
+    def configure(self, service: VirtualService) -> None:
+        before, self._service = self._service, service
+        if (
+            before is None
+            or before.scheduler is not service.scheduler
+            or self._scheduler is None
+            or before.flags != service.flags
+        ):
+            self._scheduler = chooser(service.scheduler, service.flags)
+        if isinstance(self._scheduler, WeightedRoundRobin):
+            for step in wrr_steps(before, service):
+                self._scheduler.change(*step)
+        present = {candidate.id for candidate in self._candidates}
+        listed = [self._candidate(each, present) for each in service.destinations]
+        self._candidates = listed[::-1]
+
+    def choose(self, flow: Flow) -> int | None:
+        assert self._scheduler is not None
+        assert self._service is not None
+        index = self._scheduler.choose(self._candidates, flow)
+        if index is None:
+            return None
+        chosen = self._candidates[index]
+        if self._service.key.protocol is Protocol.TCP:
+            chosen = replace(chosen, active=chosen.active + 1)
+        else:
+            chosen = replace(chosen, inactive=chosen.inactive + 1)
+        self._candidates[index] = self._known[chosen.id] = chosen
+        return chosen.id
+
+    def load(self, number: int) -> tuple[int, int]:
+        return self._known[number].active, self._known[number].inactive
+
+    def _candidate(self, given: Destination, present: set[int]) -> Candidate:
+        """Join a destination with what is remembered of it: its connections and its last weight."""
+        number = number_of(given.address)
+        known = self._known.get(number, Candidate(number, 0, address=given.address, port=80))
+        last = given.weight if given.weight > 0 or number not in present else known.last_weight
+        self._known[number] = replace(known, weight=given.weight, last_weight=last)
+        return self._known[number]
