@@ -168,12 +168,13 @@ async def delete_destination(api: Api, call: Call) -> Reply:
 async def get_config(api: Api, call: Call) -> Reply:
     configuration = await api.port.configuration()
     if call.as_(FormatParameters).format is Format.TOML:
-        return Reply(Text(save(configuration).encode(), TOML))
+        text = await asyncio.to_thread(save, configuration)
+        return Reply(Text(text.encode(), TOML))
     return Reply(ConfigurationDocument.of(configuration))
 
 
 async def put_config(api: Api, call: Call) -> Reply:
-    wanted = configuration_from(call.values)
+    wanted = await asyncio.to_thread(configuration_from, call.values)  # a full table takes seconds
     if call.as_(ApplyParameters).dry_run is Truth.TRUE:
         return Reply(ChangesAnswer.of(diff(await api.port.configuration(), wanted)))
     return await api.edit(lambda _: wanted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,3 +124,9 @@ def test_a_refusal_is_as_described(
 
 def test_the_server_hands_out_the_same_document(server: Running) -> None:
     assert server.client.get("/v1/openapi.json") == DOCUMENT
+
+
+def test_the_guide_names_every_request_and_no_other() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+    named = re.findall(r"^\| `([A-Z]+) (\S+)` \|", guide, re.MULTILINE)
+    assert sorted(named) == sorted((route.method, route.path) for route in ROUTES)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever a caller sends is answered by 4xx in words or left unanswered, never by 5xx, and changes nothing."""
+"""Whatever a caller sends is answered by 4xx in words or not at all, never by 5xx, and changes nothing."""
 
 from __future__ import annotations
 
