@@ -32,7 +32,6 @@ from director.tables import (
     ImageCompiler,
     compile_image,
     decode,
-    find_service,
 )
 from director.tables.layout import LINE, Timeout
 
@@ -91,12 +90,6 @@ def test_an_image_says_all_that_the_configuration_says() -> None:
 
 def test_an_image_of_nothing_holds_no_service_and_no_destination() -> None:
     assert compiled() == DecodedImage(1, {}, {}, (), Timeouts(), Tunables())
-
-
-def test_services_are_found_as_the_data_path_looks_for_them() -> None:
-    image = compile_image(Configuration((WEB, DNS)), {})
-    found = [find_service(image, key) for key in (KEY, KEY6, replace(KEY, port=81))]
-    assert [service and service.id for service in found] == [1, 2, None]
 
 
 def test_a_direct_or_tunnelled_destination_takes_the_services_port() -> None:

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hashing schedulers' tables as ids, and what decides over them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from netaddr import IPAddress
+
+from director.model import Destination, ForwardingMethod, Protocol, Scheduler, ServiceKey, VirtualService
+from director.scheduling.maglev import Member
+from director.tables.ids import ServiceIds
+from director.tables.layout import LINE, MH_SIZE, SH_SIZE
+from director.tables.lookup import MaglevInput, SourceHashInput, lookup_input, lookup_lines, lookup_size
+
+ONE, TWO = IPAddress("10.0.0.2"), IPAddress("10.0.0.3")
+SERVICE = VirtualService(
+    ServiceKey(Protocol.TCP, IPAddress("192.0.2.1"), 80),
+    Scheduler.SH,
+    destinations=(
+        Destination(ONE, 8080, ForwardingMethod.NAT, 2),
+        Destination(TWO, 80, ForwardingMethod.DR, 0),
+    ),
+)
+IDS = ServiceIds(1, (7, 9), (2, 4))
+
+
+def test_the_weights_decide_over_buckets_in_list_order() -> None:
+    assert lookup_input(SERVICE, IDS) == SourceHashInput((9, 7), (0, 2))
+
+
+def test_address_port_and_last_weight_decide_over_a_maglev_table_in_list_order() -> None:
+    given = lookup_input(replace(SERVICE, scheduler=Scheduler.MH), IDS)
+    assert given == MaglevInput((9, 7), (Member(TWO, 80, 4), Member(ONE, 8080, 2)))
+
+
+@pytest.mark.parametrize("scheduler", [Scheduler.RR, Scheduler.WRR, Scheduler.LC, Scheduler.WLC])
+def test_other_schedulers_have_no_table(scheduler: Scheduler) -> None:
+    service = replace(SERVICE, scheduler=scheduler)
+    assert (lookup_input(service, IDS), lookup_size(service), lookup_lines(None)) == (None, 0, b"")
+
+
+def test_a_table_holds_ids_and_fills_whole_lines() -> None:
+    lines = lookup_lines(SourceHashInput((9, 7), (0, 2)))
+    assert (len(lines), lines[:16].hex(" ", 4)) == (4 * SH_SIZE, "09000000 07000000 07000000 09000000")
+    assert len(lookup_lines(MaglevInput((9,), (Member(TWO, 80, 4),)))) == 256 * LINE
+
+
+def test_a_table_of_nobody_holds_zeros() -> None:
+    assert SourceHashInput((), ()).table() == (0,) * SH_SIZE
+    assert MaglevInput((9,), (Member(TWO, 80, 0),)).table() == (0,) * MH_SIZE
