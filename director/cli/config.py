@@ -37,7 +37,9 @@ def config() -> None:
 @file_argument
 @as_json
 def check(file: Path, *, as_json: bool) -> None:
-    """Check a file, every fault at once; the director need not run."""
+    """Check a file and show every fault.
+
+    The director need not run."""
     from dataclasses import asdict
 
     from director.config.load import load
@@ -67,14 +69,18 @@ def diff(file: Path, *, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @as_json
 def apply(file: Path, *, dry_run: bool, as_json: bool) -> None:
-    """Make a file the running configuration, as one transaction: all of it, or nothing."""
+    """Make a file the running configuration.
+
+    It is one transaction: all of the file, or nothing."""
     _put(file, dry_run=dry_run, as_json=as_json)
 
 
 @config.command()
 @file_argument
 def save(file: Path) -> None:
-    """Write the running configuration to a file, keeping the comments it has."""
+    """Write the running configuration to a file.
+
+    The file keeps the comments it has, and is replaced as a whole."""
     text = client().get_text(CONFIG, format="toml")
     if _is_dash(file):
         click.echo(text, nl=False)

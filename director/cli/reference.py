@@ -25,22 +25,28 @@ WIDTH = 100
 
 def page(root: click.Command) -> str:
     """Write the whole page."""
-    parts = [HEAD.format(summary=(root.help or "").strip().splitlines()[0])]
-    settings = {**root.context_settings, "terminal_width": WIDTH}
-    for context in walk(click.Context(root, info_name="director", **settings)):
-        parts.append(f"## `{context.command_path}`\n\n```\n{context.get_help().rstrip()}\n```\n")
-    return "\n".join(parts)
+    head = HEAD.format(summary=(root.help or "").strip().splitlines()[0])
+    return "\n".join((head, *map(_section, contexts(root, WIDTH))))
 
 
-def walk(context: click.Context) -> Iterator[click.Context]:
-    """Visit a command and all that are under it, in the order in which help lists them."""
+def contexts(root: click.Command, width: int) -> Iterator[click.Context]:
+    """Visit every command of the tree, in the order in which help lists them."""
+    settings = {**root.context_settings, "terminal_width": width}
+    return _walk(click.Context(root, info_name="director", **settings))
+
+
+def _section(context: click.Context) -> str:
+    return f"## `{context.command_path}`\n\n```\n{context.get_help().rstrip()}\n```\n"
+
+
+def _walk(context: click.Context) -> Iterator[click.Context]:
     yield context
     if isinstance(context.command, click.Group):
         for name in context.command.list_commands(context):
             command = context.command.get_command(context, name)
             assert command is not None, f"{name} is listed but cannot be had"
             if not command.hidden:
-                yield from walk(click.Context(command, parent=context, info_name=name))
+                yield from _walk(click.Context(command, parent=context, info_name=name))
 
 
 if __name__ == "__main__":

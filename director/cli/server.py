@@ -74,7 +74,9 @@ def add(service: str, server: str, method: str, weight: int, *, as_json: bool) -
 @click.option("--weight", type=int, help="Another share; 0: no new connections.")
 @as_json
 def edit(service: str, server: str, method: str | None, weight: int | None, *, as_json: bool) -> None:
-    """Change a server's weight or method; what is not named stays."""
+    """Change a server's weight or method.
+
+    What is not named stays."""
     if method is None and weight is None:
         raise click.UsageError("name what to change: --method or --weight")
     given = {"method": method, "weight": weight}
@@ -87,7 +89,9 @@ def edit(service: str, server: str, method: str | None, weight: int | None, *, a
 @server_argument
 @as_json
 def delete(service: str, server: str, *, as_json: bool) -> None:
-    """Delete a server from a service; to let its connections end first, set its weight to 0."""
+    """Delete a server from a service.
+
+    To let its connections end first, set its weight to 0 and wait."""
     done(client().delete(destination_path(service, server)), as_json=as_json)
 
 
@@ -95,7 +99,9 @@ def delete(service: str, server: str, *, as_json: bool) -> None:
 @service_or_all
 @as_json
 def list_servers(service: str | None, *, as_json: bool) -> None:
-    """List servers with their connections now, and whether the way to them is known.
+    """List servers, their connections, and if they are reachable.
+
+    NEXT HOP tells whether the way to a server is known.
 
     As JSON they are shown as they are configured; numbers are in `director stats --json`, next hops in
     `director status --json`.

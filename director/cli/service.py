@@ -76,7 +76,9 @@ def add(service: str, scheduler: str, flags: tuple[str, ...], *, as_json: bool) 
 def edit(
     service: str, scheduler: str | None, flags: tuple[str, ...], *, no_flags: bool, as_json: bool
 ) -> None:
-    """Change a service's scheduler or its flags; what is not named stays."""
+    """Change a service's scheduler or flags.
+
+    What is not named stays, but another scheduler drops the old one's flags."""
     if not (scheduler or flags or no_flags):
         raise click.UsageError("name what to change: --scheduler, --flag or --no-flags")
     if flags and no_flags:

@@ -59,10 +59,14 @@ class View(Generic[Answer]):
     def _redraw(self) -> None:
         from rich.live import Live
 
-        with Live(self.look(), console=printing.console(), screen=True, auto_refresh=False) as live:
+        live = Live(self.look(), console=printing.console(), screen=True, auto_refresh=False)
+        try:  # not `with`: Ctrl-C while the first look is drawn must give the old screen back too
+            live.start(refresh=True)
             while True:
                 time.sleep(SECONDS)
                 live.update(self.look(), refresh=True)
+        finally:
+            live.stop()
 
     def _print_table(self) -> None:
         printing.show(self.look())

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`director stop` against a control server; `run` and `cleanup` as far as they need no director."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.needs import needs
+from tests.unit.cli.conftest import Run
+from tests.unit.cli.running import StoppableDirector
+
+PROGRAM = Path(sys.executable).with_name("director")
+
+
+def test_stop_returns_when_the_director_has_gone(socket: Path, director: StoppableDirector, run: Run) -> None:
+    result = run("stop")
+    assert (result.exit_code, result.output, director.stops, socket.exists()) == (0, "", 1, False)
+
+
+def test_stop_as_json_is_the_answer_of_the_api(director: StoppableDirector, run: Run) -> None:
+    assert json.loads(run("stop", "--json").output) == {"stopping": True}
+
+
+def test_a_director_that_does_not_run_cannot_be_stopped(socket: Path, run: Run) -> None:
+    result = run("stop")
+    assert (result.exit_code, result.output) == (
+        1,
+        f"cannot reach the director at {socket}: is `director run` running?\n",
+    )
+
+
+@pytest.mark.parametrize("verb", ["run", "cleanup"])
+def test_only_root_may_touch_the_machine(verb: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    result = run(verb)
+    assert (result.exit_code, result.output) == (
+        1,
+        f"director {verb} needs root, for packet sockets and addresses; this is user 1000\n",
+    )
+
+
+@needs("root", "netns")
+def test_cleanup_where_nothing_was_left_says_nothing(socket: Path) -> None:
+    done = subprocess.run(
+        ["unshare", "--net", PROGRAM, "cleanup", "--socket", socket],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@needs("root", "netns")
+def test_cleanup_leaves_a_living_director_alone(socket: Path, director: StoppableDirector) -> None:
+    done = subprocess.run(
+        ["unshare", "--net", PROGRAM, "--socket", socket, "cleanup"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        f"a director is running on {socket}; `director stop` ends it\n",
+    )
+
+
+@needs("root", "netns")
+def test_run_with_a_bad_configuration_ends_at_once(socket: Path, tmp_path: Path) -> None:
+    file = tmp_path / "director.toml"
+    file.write_text('[director]\nworkers = "two"\n')
+    done = subprocess.run(
+        ["unshare", "--net", PROGRAM, "run", "--config", file, "--socket", socket, "--log-format", "json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (line,) = done.stderr.splitlines()
+    fault = 'director.workers: "two" is not an integer from 1 to 64'
+    assert (done.returncode, done.stdout, json.loads(line)["fault"]) == (1, "", fault)

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`director status` against a control server that listens."""
+
+from __future__ import annotations
+
+import json
+
+from tests.unit.cli.conftest import Run
+from tests.unit.cli.running import StoppableDirector
+
+
+def test_the_whole_state_is_shown(director: StoppableDirector, run: Run) -> None:
+    assert run("status").output == (
+        "version         0.1.0\n"
+        "process         4711\n"
+        "running for     12 s (since 2026-01-02T03:04:05Z)\n"
+        "workers         1\n"
+        "connections     5 of 1000000\n"
+        "table image     generation 7\n"
+        "addresses held  192.0.2.1\n"
+        "\n"
+        "INTERFACE  DATA PATH  MAC                 MTU  WHY\n"
+        "eth0       packet     02:00:00:00:00:01  1500  the only one asked for\n"
+        "\n"
+        "SERVER    NEXT HOP  INTERFACE  VIA  MAC\n"
+        "10.0.0.2  resolved  eth0       -    02:00:00:00:00:02\n"
+        "10.0.0.3  no route  -          -    -\n"
+    )
+
+
+def test_json_is_the_answer_of_the_api(director: StoppableDirector, run: Run) -> None:
+    answer = json.loads(run("status", "--json").output)
+    assert (answer["pid"], answer["table"], answer["addresses"]) == (
+        4711,
+        {"capacity": 1_000_000, "used": 5},
+        ["192.0.2.1"],
+    )
