@@ -6,49 +6,34 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 import pytest
-from netaddr import IPAddress
-from pyroute2 import AsyncIPRoute, IPRoute
+from pyroute2 import IPRoute
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
-from director.commands import GuardKey, GuardSide
-from director.datapath.attachment import (
-    ALL_PROTOCOLS,
-    FILTER_NAME,
-    INGRESS,
-    Attachments,
-    has_clsact,
-    ingress_filters,
-    remove_filters,
-)
 from director.datapath.errors import DatapathError
 from director.datapath.guard import Guard
-from director.model import Protocol
+from tests.lab.datapath.guarded import (
+    CLIENT,
+    OTHER,
+    OURS,
+    SERVER,
+    SO_ATTACH_BPF,
+    TUNNELLED,
+    VIP,
+    guarded,
+    run,
+)
 from tests.lab.segment import OUR_MAC, PEER_MAC, Segment, eventually, segment
 from tests.needs import needs
 
 pytestmark = [needs("root", "netns", "veth", "bpf", "clsact", "packet-socket"), pytest.mark.lab]
-
-SO_ATTACH_BPF = 50
-VIP, OTHER, CLIENT, SERVER, TUNNELLED = "192.0.2.1", "192.0.2.7", "203.0.113.9", "10.0.0.2", "10.0.0.3"
-OURS = "10.0.0.1"
-KEYS = frozenset(
-    {
-        GuardKey(GuardSide.TO, Protocol.TCP, IPAddress(VIP), 80),
-        GuardKey(GuardSide.TO, Protocol.UDP, IPAddress(VIP), 53),
-        GuardKey(GuardSide.FROM, Protocol.TCP, IPAddress(SERVER), 8080),
-        GuardKey(GuardSide.TO, Protocol.TCP, IPAddress("2001:db8::1"), 80),
-    }
-)
 
 
 class Owner(Enum):
@@ -162,39 +147,6 @@ CASES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Guarded:
-    segment: Segment
-    guard: Guard
-    attachments: Attachments
-    kernel: AsyncIPRoute
-    journal: list[frozenset[int]]
-
-
-@asynccontextmanager
-async def guarded(joined: Segment) -> AsyncIterator[Guarded]:
-    """The guard of KEYS, loaded but not yet attached, in a loop of its own."""
-    guard = Guard.load()
-    journal: list[frozenset[int]] = []
-    try:
-        guard.set_keys(KEYS)
-        guard.set_local_addresses({IPAddress(OURS), IPAddress(VIP)})
-        async with AsyncIPRoute() as kernel:
-            attachments = Attachments(kernel, guard.guard_descriptor, journal.append)
-            try:
-                yield Guarded(joined, guard, attachments, kernel, journal)
-            finally:
-                await attachments.detach_all()
-    finally:
-        guard.close()
-
-
-@pytest.fixture
-def joined() -> Iterator[Segment]:
-    with segment() as made:
-        yield made
-
-
 def drops(joined: Segment) -> int:
     """How many frames the interface's classifiers have dropped."""
     with IPRoute() as kernel:
@@ -285,96 +237,6 @@ def test_the_host_itself_may_talk_to_a_translated_server(joined: Segment) -> Non
     run(scenario)
 
 
-def test_a_clean_end_takes_the_filter_and_our_clsact_away(joined: Segment) -> None:
-    async def scenario() -> None:
-        async with guarded(joined) as made:
-            await made.attachments.attach(joined.inside)
-            names = [one.name for one in await ingress_filters(made.kernel, joined.inside) if one.handle]
-            assert names == [FILTER_NAME]
-            await made.attachments.detach(joined.inside)
-            assert not await has_clsact(made.kernel, joined.inside)
-            assert made.journal == [frozenset({joined.inside}), frozenset()]
-
-    run(scenario)
-
-
-async def add_foreign_filter(kernel: AsyncIPRoute, joined: Segment, descriptor: int, preference: int) -> None:
-    await kernel.tc(
-        "add-filter", "bpf", joined.inside, 1, fd=descriptor, name="theirs", parent=INGRESS,
-        classid=1, direct_action=True, prio=preference, protocol=ALL_PROTOCOLS,
-    )  # fmt: skip
-
-
-def test_filters_and_clsact_of_others_stay(joined: Segment) -> None:
-    async def scenario() -> None:
-        async with guarded(joined) as made:
-            await made.kernel.tc("add", "clsact", joined.inside)
-            await add_foreign_filter(made.kernel, joined, made.guard.guard_descriptor, preference=1)
-            before = await ingress_filters(made.kernel, joined.inside)
-            await made.attachments.attach(joined.inside)
-            during = await ingress_filters(made.kernel, joined.inside)
-            await made.attachments.detach(joined.inside)
-            assert [one.name for one in during if one.handle] == ["theirs", FILTER_NAME]
-            assert await ingress_filters(made.kernel, joined.inside) == before
-            assert made.journal == []
-
-    run(scenario)
-
-
-def test_our_clsact_stays_when_somebody_else_came_to_use_it(joined: Segment) -> None:
-    async def scenario() -> None:
-        async with guarded(joined) as made:
-            await made.attachments.attach(joined.inside)
-            await add_foreign_filter(made.kernel, joined, made.guard.guard_descriptor, preference=9)
-            await made.attachments.detach(joined.inside)
-            names = [one.name for one in await ingress_filters(made.kernel, joined.inside) if one.handle]
-            assert names == ["theirs"]
-
-    run(scenario)
-
-
-def test_a_killed_directors_filter_is_replaced(joined: Segment) -> None:
-    async def scenario() -> None:
-        async with guarded(joined) as made:
-            killed = Attachments(made.kernel, made.guard.guard_descriptor, lambda _: None)
-            await killed.attach(joined.inside)
-            for hold in killed._holds.values():
-                hold.close()  # as the kernel does when the process dies
-            await made.attachments.attach(joined.inside)
-            names = [one.name for one in await ingress_filters(made.kernel, joined.inside) if one.handle]
-            assert names == [FILTER_NAME]
-            assert await remove_filters(made.kernel, joined.inside) == 1
-
-    run(scenario)
-
-
-def test_two_directors_never_share_an_interface(joined: Segment) -> None:
-    async def scenario() -> None:
-        async with guarded(joined) as first, guarded(joined) as second:
-            await first.attachments.attach(joined.inside)
-            with pytest.raises(DatapathError, match=r"interface \d+ already has a director: process \d+"):
-                await second.attachments.attach(joined.inside)
-            names = [one.name for one in await ingress_filters(first.kernel, joined.inside) if one.handle]
-            assert names == [FILTER_NAME]
-
-    run(scenario)
-
-
-def test_an_interface_that_vanished_is_let_go(joined: Segment) -> None:
-    async def scenario() -> None:
-        async with guarded(joined) as made:
-            await made.attachments.attach(joined.inside)
-            await made.kernel.link("del", index=joined.inside)
-            await made.attachments.detach(joined.inside)
-            assert made.journal == [frozenset({joined.inside}), frozenset()]
-
-    run(scenario)
-
-
 def test_an_object_that_is_not_there_is_named() -> None:
     with pytest.raises(DatapathError, match=r"nowhere\.o cannot be read as an eBPF object"):
         Guard.load(Path("/nowhere.o"))
-
-
-def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(scenario())

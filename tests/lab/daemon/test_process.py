@@ -14,20 +14,14 @@ from pathlib import Path
 import pytest
 from pyroute2 import AsyncIPRoute
 
-from tests.lab.segment import Segment, eventually, segment
-from tests.lab.test_daemon import EVERYTHING, FILE, NOTHING, traces
+from tests.lab.daemon.started import EVERYTHING, FILE, NOTHING, traces
+from tests.lab.segment import Segment, eventually
 from tests.needs import needs
 
 pytestmark = [needs("root", "netns", "veth", "bpf", "clsact", "packet-socket"), pytest.mark.lab]
 
 DIRECTOR = Path(sys.executable).with_name("director")
-UNIT = Path(__file__).parents[2] / "director/systemd/director.service"
-
-
-@pytest.fixture
-def joined() -> Iterator[Segment]:
-    with segment() as made:
-        yield made
+UNIT = Path(__file__).parents[3] / "director/systemd/director.service"
 
 
 @pytest.fixture
