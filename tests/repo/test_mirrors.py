@@ -20,6 +20,7 @@ EXEMPT = {
     "director/datapath/native/build_native.py": "runs at build time: test_build.py",
     "realserver/build_bpf.py": "runs at build time: test_build.py",
     "director/control/port.py": "a protocol, tested by the tests of what implements it",
+    "director/daemon/carrier.py": "a protocol, tested by the tests of what implements it",
     "director/commands.py": DATA,
     "director/events.py": DATA,
     "director/cli/answers.py": DATA,

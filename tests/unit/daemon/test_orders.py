@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each command reaches its shell."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+import structlog
+from netaddr import IPAddress
+
+from director.commands import (
+    Command,
+    GuardKey,
+    GuardSide,
+    Level,
+    Log,
+    SetAddresses,
+    SetGuard,
+    SolicitNeighbour,
+    SwapTables,
+)
+from director.daemon.orders import Orders, Shells
+from director.events import Event
+from director.host.addresses import HeldAddress
+from director.model import Protocol
+
+VIP, SERVER = IPAddress("192.0.2.1"), IPAddress("10.0.0.2")
+KEYS = frozenset({GuardKey(GuardSide.TO, Protocol.TCP, VIP, 80)})
+
+
+@dataclass
+class Recorder:
+    """Every shell in one; `told` is what they heard, in order."""
+
+    told: list[tuple[Any, ...]] = field(default_factory=list)
+    links: dict[int, Any] = field(default_factory=dict)
+
+    def swap(self, image: bytes) -> None:
+        self.told.append(("swap", image))
+
+    def apply_wrr(self, changes: tuple[tuple[int, int, int], ...]) -> None:
+        self.told.append(("wrr", changes))
+
+    def reset(self, services: tuple[int, ...], destinations: tuple[int, ...]) -> None:
+        self.told.append(("reset", services, destinations))
+
+    def set_keys(self, keys: frozenset[GuardKey]) -> None:
+        self.told.append(("guard", keys))
+
+    async def hold(self, wanted: frozenset[IPAddress]) -> tuple[HeldAddress, ...]:
+        self.told.append(("hold", wanted))
+        return ()
+
+    async def solicit(self, interface: int, address: IPAddress) -> None:
+        self.told.append(("solicit", interface, address))
+
+
+def made() -> tuple[Orders, Recorder]:
+    one, events = Recorder(), list[Event]()
+    return Orders(Shells(one, one, one, one, one, one), events.append), one  # type: ignore[arg-type]
+
+
+def carried_out(*commands: Command) -> list[tuple[Any, ...]]:
+    orders, recorder = made()
+
+    async def scenario() -> None:
+        asking = asyncio.create_task(orders.ask())
+        for command in commands:
+            await orders.carry_out(command)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        asking.cancel()
+
+    asyncio.run(scenario())
+    return recorder.told
+
+
+def test_ids_given_out_anew_are_cleared_before_the_swap_and_cursors_follow_it() -> None:
+    command = SwapTables(b"image", 7, ((1, 2, 3),), reset_services=(4,), reset_destinations=(5, 6))
+    assert carried_out(command) == [("reset", (4,), (5, 6)), ("swap", b"image"), ("wrr", ((1, 2, 3),))]
+
+
+def test_the_guard_and_the_addresses_are_set_whole() -> None:
+    commands = (SetGuard(KEYS), SetAddresses(frozenset({VIP})))
+    assert carried_out(*commands) == [("guard", KEYS), ("hold", frozenset({VIP}))]
+
+
+def test_a_question_is_asked_in_the_background() -> None:
+    told = carried_out(SolicitNeighbour(3, SERVER), SetGuard(KEYS))
+    assert told == [("guard", KEYS), ("solicit", 3, SERVER)]
+
+
+def test_a_log_line_keeps_its_fields_and_its_level() -> None:
+    with structlog.testing.capture_logs() as lines:
+        carried_out(Log(Level.WARNING, "destination unreachable", (("destination", "10.0.0.2"),)))
+    assert lines == [{"event": "destination unreachable", "destination": "10.0.0.2", "log_level": "warning"}]
+
+
+def test_every_command_has_its_call() -> None:
+    orders, _ = made()
+    assert set(orders._calls) == set(get_args(Command))
+
+
+def test_the_wanted_addresses_are_held_again_when_an_interface_came() -> None:
+    orders, recorder = made()
+
+    async def scenario() -> None:
+        await orders.carry_out(SetAddresses(frozenset({VIP})))
+        await orders.hold_addresses()
+
+    asyncio.run(scenario())
+    assert recorder.told == [("hold", frozenset({VIP}))] * 2

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The running director as its control API sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+from netaddr import EUI, IPAddress
+
+from director.config.diff import ServiceAdded
+from director.config.errors import ConfigError
+from director.daemon.port import ONLY_ONE, Port
+from director.host.addresses import HeldAddress
+from director.model import Configuration, Link, Protocol, ServiceKey, Settings, VirtualService
+from director.model.configuration import DatapathKind
+from director.model.connection import ConnectionPage, ConnectionQuery
+from director.model.counters import DirectorStatus, InterfaceStatus, NextHopStatus, TableStatus
+
+ETH0 = Link(2, "eth0", EUI("02-00-00-00-00-01"), 1500, up=True)
+SERVICE = VirtualService(ServiceKey(Protocol.TCP, IPAddress("192.0.2.1"), 80))
+STARTED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Rooms:
+    """All that the port reads from, in one."""
+
+    configuration: Configuration = field(default_factory=Configuration)
+    why: str | None = None
+    generation: int = 5
+    taken: tuple[int, ...] = (2, 7)
+    links: dict[int, Link] = field(default_factory=lambda: {2: ETH0})
+    held: frozenset[HeldAddress] = frozenset(
+        HeldAddress(2, IPAddress(one)) for one in ("192.0.2.2", "192.0.2.1")
+    )
+    ended: bool = False
+
+    def why_refused(self, configuration: Configuration) -> str | None:
+        return self.why
+
+    async def apply(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+
+    def next_hop_status(self) -> tuple[NextHopStatus, ...]:
+        return ()
+
+    def connections(self, query: ConnectionQuery) -> ConnectionPage:
+        return ConnectionPage((), query.limit)
+
+    def table(self) -> TableStatus:
+        return TableStatus(1024, 3)
+
+    def end(self) -> None:
+        self.ended = True
+
+
+def asked(rooms: Rooms, what: str, *arguments: Any) -> Any:
+    with ThreadPoolExecutor(1) as reading:
+        port = Port(
+            settings=Settings(workers=2),
+            engine=rooms,  # type: ignore[arg-type]
+            conductor=rooms,  # type: ignore[arg-type]
+            datapath=rooms,  # type: ignore[arg-type]
+            interfaces=rooms,  # type: ignore[arg-type]
+            addresses=rooms,  # type: ignore[arg-type]
+            watcher=rooms,  # type: ignore[arg-type]
+            numbers=rooms,  # type: ignore[arg-type]
+            reading=reading,
+            end=rooms.end,
+            started=STARTED,
+        )
+        return asyncio.run(getattr(port, what)(*arguments))
+
+
+def test_applying_puts_the_configuration_in_force_and_tells_what_changed() -> None:
+    rooms, wanted = Rooms(), Configuration((SERVICE,))
+    assert asked(rooms, "apply", wanted) == (ServiceAdded(SERVICE),)
+    assert asked(rooms, "configuration") == wanted
+
+
+def test_what_there_is_no_room_for_is_refused_and_changes_nothing() -> None:
+    rooms = Rooms(why="there are ids for 3 more destinations, and 9 are wanted")
+    with pytest.raises(ConfigError, match="ids for 3 more"):
+        asked(rooms, "apply", Configuration((SERVICE,)))
+    assert rooms.configuration == Configuration()
+
+
+def test_the_status_is_told_whole_but_for_an_interface_that_just_went() -> None:
+    got = asked(Rooms(), "status")
+    assert got == DirectorStatus(
+        version=version("director"),
+        pid=os.getpid(),
+        started=STARTED,
+        uptime=got.uptime,
+        interfaces=(InterfaceStatus("eth0", DatapathKind.PACKET, ONLY_ONE, ETH0.mac, 1500),),
+        workers=2,
+        table=TableStatus(1024, 3),
+        generation=5,
+        next_hops=(),
+        addresses=(IPAddress("192.0.2.1"), IPAddress("192.0.2.2")),
+    )
+
+
+def test_connections_are_the_data_paths() -> None:
+    assert asked(Rooms(), "connections", ConnectionQuery(limit=7)) == ConnectionPage((), 7)
+
+
+def test_stopping_begins_the_end() -> None:
+    rooms = Rooms()
+    asked(rooms, "stop")
+    assert rooms.ended

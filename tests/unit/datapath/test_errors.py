@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An error is its sentence, without Python's decoration."""
+
+import errno
+
+from director.datapath.errors import DatapathError
+
+
+def test_an_error_reads_as_its_sentence_and_keeps_its_number() -> None:
+    error = DatapathError(errno.EBUSY, "a director is running")
+    assert (str(error), error.errno) == ("a director is running", errno.EBUSY)
