@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -105,7 +106,9 @@ class FakeDirector:
     stops: int = 0
 
     async def configuration(self) -> Configuration:
-        return self.current
+        found = self.current
+        await asyncio.sleep(0)  # let others run, as a real director may
+        return found
 
     async def apply(self, configuration: Configuration) -> tuple[Change, ...]:
         changes = diff(self.current, configuration)

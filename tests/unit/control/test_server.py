@@ -24,7 +24,7 @@ from director.model.service import (
     SchedulerFlag,
     VirtualService,
 )
-from tests.unit.control.fake import CONFIGURATION, DNS, FIRST, SECOND, STATUS, WEB
+from tests.unit.control.fake import CONFIGURATION, DNS, FIRST, SECOND, WEB
 from tests.unit.control.running import Running, http, json_of, status_of
 
 WEB_PATH = service_path("tcp:192.0.2.1:80")
@@ -211,64 +211,6 @@ def test_connections_are_counted_without_listing_them(server: Running) -> None:
         "connections": [],
         "total": 5,
         "next_cursor": None,
-    }
-
-
-def test_stats_reasons_and_status_are_told_whole(server: Running) -> None:
-    counters = {"connections": 5, "packets_in": 50, "bytes_in": 5000, "packets_out": 10, "bytes_out": 1000}
-    rates = {"connections": 0.5, "packets_in": 5.0, "bytes_in": 500.0, "packets_out": 1.0, "bytes_out": 100.0}
-    assert server.client.get("/v1/stats")["services"][0] == {
-        "service": "tcp:192.0.2.1:80",
-        "active": 3,
-        "inactive": 2,
-        "counters": counters,
-        "rates": rates,
-        "destinations": [
-            {
-                "destination": "10.0.0.2:80",
-                "method": "dr",
-                "weight": 1,
-                "active": 3,
-                "inactive": 2,
-                "counters": counters,
-                "rates": rates,
-            }
-        ],
-    }
-    assert server.client.get("/v1/reasons")["reasons"][1] == {
-        "verdict": "drop",
-        "reason": "no-destination",
-        "sentence": "no real server was left",
-        "count": 2,
-    }
-    assert server.client.get("/v1/status") == {
-        "version": "0.1.0",
-        "pid": STATUS.pid,
-        "started": "2026-01-02T03:04:05Z",
-        "uptime": 12.5,
-        "interfaces": [
-            {
-                "name": "eth0",
-                "datapath": "packet",
-                "why": "the only one asked for",
-                "mac": "02:00:00:00:00:01",
-                "mtu": 1500,
-            }
-        ],
-        "workers": 1,
-        "table": {"capacity": 1_000_000, "used": 5},
-        "generation": 7,
-        "next_hops": [
-            {
-                "destination": "10.0.0.2",
-                "state": "resolved",
-                "interface": "eth0",
-                "via": None,
-                "mac": "02:00:00:00:00:02",
-            },
-            {"destination": "10.0.0.3", "state": "no route", "interface": None, "via": None, "mac": None},
-        ],
-        "addresses": ["192.0.2.1"],
     }
 
 
