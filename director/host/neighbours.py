@@ -17,11 +17,20 @@ from netaddr import IPAddress
 from pyroute2 import AsyncIPRoute
 from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 
-from director.host.messages import AF_INET, AF_INET6, NUD_NOARP, NUD_PERMANENT, NUD_REACHABLE, NUD_STALE
+from director.host.messages import (
+    AF_INET,
+    AF_INET6,
+    NUD_FAILED,
+    NUD_NOARP,
+    NUD_PERMANENT,
+    NUD_REACHABLE,
+    NUD_STALE,
+)
 
 NTF_USE = 0x01
 NUD_NONE = 0
 SETTLED = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE
+UNSETTLED = {NUD_NONE, NUD_STALE, NUD_FAILED}  # the others are settled or being asked for
 
 
 class Neighbours:
@@ -36,18 +45,22 @@ class Neighbours:
             await self._use(interface, address)
 
     async def refresh(self, needed: frozenset[tuple[int, IPAddress]]) -> None:
-        """Confirm each of these that is stale; to be called a few times a minute."""
+        """Confirm each of these that is stale, and ask again for each that is lost or has failed.
+
+        To be called a few times a minute: nobody else asks for a server that was down and came back.
+        """
         try:
             messages = [message async for message in await self._kernel.neigh("dump")]
         except NetlinkDumpInterrupted:  # what is stale now is stale still at the next call
             return
-        stale = {
-            (message["ifindex"], IPAddress(message.get_attr("NDA_DST")))
+        states = {
+            (message["ifindex"], IPAddress(message.get_attr("NDA_DST"))): message["state"]
             for message in messages
-            if message["state"] == NUD_STALE and message["family"] in (AF_INET, AF_INET6)
+            if message["family"] in (AF_INET, AF_INET6)
         }
-        for interface, address in stale & needed:
-            await self._use(interface, address)
+        for place in needed:
+            if states.get(place, NUD_NONE) in UNSETTLED:
+                await self._use(*place)
 
     async def _state(self, interface: int, address: IPAddress) -> int:
         try:

@@ -8,7 +8,7 @@ from netaddr import EUI
 from pyroute2 import AsyncIPRoute
 
 from director.events import NeighbourChanged
-from director.host.messages import NUD_DELAY, NUD_PERMANENT, NUD_PROBE, NUD_REACHABLE, NUD_STALE
+from director.host.messages import NUD_DELAY, NUD_FAILED, NUD_PERMANENT, NUD_PROBE, NUD_REACHABLE, NUD_STALE
 from director.host.neighbours import Neighbours
 from director.model import Neighbour
 from tests.lab.host.watched import THEIRS, run, watched
@@ -60,5 +60,18 @@ def test_a_needed_neighbour_that_went_stale_is_confirmed(joined: Segment) -> Non
             await neighbours.refresh(frozenset({(joined.inside, THEIRS)}))
             (found,) = await made.kernel.neigh("get", **entry)
             assert found["state"] in (NUD_DELAY, NUD_PROBE, NUD_REACHABLE)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("before", ["never asked for", "failed"])
+def test_a_needed_neighbour_that_is_not_known_is_asked_for_again(joined: Segment, before: str) -> None:
+    async def scenario() -> None:
+        async with watched(joined) as made:
+            if before == "failed":
+                entry = {"ifindex": joined.inside, "dst": str(THEIRS)}
+                await made.kernel.neigh("add", state=NUD_FAILED, lladdr=PEER_MAC, **entry)
+            await Neighbours(made.kernel).refresh(frozenset({(joined.inside, THEIRS)}))
+            await made.sees(NeighbourChanged(Neighbour(joined.inside, THEIRS, EUI(PEER_MAC))))
 
     run(scenario)
