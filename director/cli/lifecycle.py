@@ -84,9 +84,15 @@ def cleanup() -> None:
 
     Filters, qdiscs and addresses that it made, and its socket; a director that lives is left alone."""
     _need_root("cleanup")
+    from pyroute2.netlink.exceptions import NetlinkError
+
     from director import daemon
 
-    for sentence in daemon.cleanup(control.socket_path(socket_path())):
+    try:
+        sentences = daemon.cleanup(control.socket_path(socket_path()))
+    except NetlinkError as error:
+        raise Failure(f"the kernel refuses to clean up: {os.strerror(error.code).lower()}") from error
+    for sentence in sentences:
         click.echo(sentence)
 
 

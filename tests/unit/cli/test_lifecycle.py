@@ -71,6 +71,37 @@ def test_cleanup_leaves_a_living_director_alone(socket: Path, director: Stoppabl
     )
 
 
+LEFT = """
+ip address add 192.0.2.1/32 dev lo
+namespace=$(stat --dereference --format=%i /proc/self/ns/net)
+cat > "$1.state.json" <<END
+{"namespace": $namespace, "pid": 1, "qdiscs": [], "addresses": [{"interface": 1, "address": "192.0.2.1"}]}
+END
+"""
+POWERLESS = "setpriv --bounding-set=-all --inh-caps=-all"
+
+
+@needs("root", "netns")
+@pytest.mark.parametrize(
+    ("prefix", "wanted"),
+    [
+        ("", (0, "removed the address 192.0.2.1 from lo\nremoved {socket}.state.json\n", "")),
+        (POWERLESS, (1, "", "the kernel refuses to clean up: operation not permitted\n")),
+    ],
+    ids=["and says so", "or says why not"],
+)
+def test_cleanup_removes_what_was_left(prefix: str, wanted: tuple[int, str, str], socket: Path) -> None:
+    script = f'{LEFT}\nexec {prefix} "{PROGRAM}" --socket "$1" cleanup'
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-ec", script, "sh", socket],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    status, told, said = wanted
+    assert (done.returncode, done.stdout, done.stderr) == (status, told.format(socket=socket), said)
+
+
 @needs("root", "netns")
 def test_run_with_a_bad_configuration_ends_at_once(socket: Path, tmp_path: Path) -> None:
     file = tmp_path / "director.toml"
