@@ -14,7 +14,15 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    create_model,
+)
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -100,6 +108,16 @@ def _interface(text: str) -> str:
     return text
 
 
+def _each_once(words: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse a list that has a word twice."""
+    for index, word in enumerate(words):
+        if word in words[:index]:
+            found = show(word.value if isinstance(word, Enum) else word)
+            context = {"message": f"{found} is given more than once", "expected": "each only once"}
+            raise PydanticCustomError("fault", "{message}", context)
+    return words
+
+
 EXAMPLES = ("examples", ["192.0.2.1:80", "[2001:db8::1]:80"])
 LENGTHS = (("minLength", 1), ("maxLength", 15))
 
@@ -111,7 +129,11 @@ SchedulerField = Annotated[Scheduler, choice(Scheduler, "scheduler")]
 FlagField = Annotated[SchedulerFlag, choice(SchedulerFlag, "scheduler flag")]
 WeightField = Annotated[int, integer(0, limits.MAX_WEIGHT)]
 # What is a list in the file becomes a tuple, which strict mode alone would refuse.
-FlagsField = Annotated[tuple[FlagField, ...], Field(strict=False, description="a list of scheduler flags")]
+FlagsField = Annotated[
+    tuple[FlagField, ...],
+    Field(strict=False, description="a list of scheduler flags"),
+    AfterValidator(_each_once),
+]
 
 
 class Document(BaseModel):
@@ -125,7 +147,9 @@ class DirectorTable(Document):
 
     datapath: Annotated[DatapathKind, choice(DatapathKind, "data path")] = _START.datapath
     interfaces: Annotated[
-        tuple[InterfaceField, ...], Field(strict=False, description="a list of interface names")
+        tuple[InterfaceField, ...],
+        Field(strict=False, description="a list of interface names"),
+        AfterValidator(_each_once),
     ] = _START.interfaces
     workers: Annotated[int, integer(1, limits.MAX_WORKERS)] = _START.workers
     connections: Annotated[int, integer(1, limits.MAX_CONNECTIONS)] = _START.connections

@@ -6,6 +6,7 @@ It imports nothing but the standard library and the faults' own words; it hands 
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -105,7 +106,8 @@ class Client:
         headers = {"Content-Type": content_type} if body is not None else {}
         connection = _UnixConnection(self.path, self._seconds)
         try:
-            connection.request(method, target, body, headers)
+            with contextlib.suppress(BrokenPipeError):  # refused before all was sent: the answer says why
+                connection.request(method, target, body, headers)
             response = connection.getresponse()
             data = response.read()
         except TimeoutError:

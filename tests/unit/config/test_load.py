@@ -179,6 +179,14 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         '[director]\ninterfaces = ["eth0", "abcdefghijklmnop"]\n',
         ('director.interfaces[1]: "abcdefghijklmnop" is not an interface name of at most 15 characters',),
     ),
+    "an interface given twice": (
+        '[director]\ninterfaces = ["eth0", "eth1", "eth0"]\n',
+        ('director.interfaces: "eth0" is given more than once',),
+    ),
+    "a flag given twice": (
+        SERVICE + 'scheduler = "sh"\nflags = ["sh-port", "sh-port"]\n',
+        ('service[0].flags: "sh-port" is given more than once',),
+    ),
     "a syntax error": ("a = 1\nb = \n", ("line 2, column 5: invalid value; expected TOML",)),
     "a text that ends too early": ("a = 1\nb = [1,", ("line 2, column 8: invalid value; expected TOML",)),
     "faults in several places": (

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from director.config.limits import MAX_TEXT
 from director.control.client import RefusedError, destinations_path, service_path
 from director.control.routes import SMALL_BODY
 from tests.unit.control.fake import STATUS
@@ -156,6 +157,12 @@ def test_a_refusal_has_its_status_and_its_sentences_and_changes_nothing(
     )
     assert (status_of(answer), said) == (status, sentence)
     assert (server.director.applied, server.director.stops) == ([], 0)
+
+
+def test_a_client_that_sends_too_much_is_told_so(server: Running) -> None:
+    with pytest.raises(RefusedError) as caught:
+        server.client.put_toml("/v1/config", "#" * (MAX_TEXT + 2**20))
+    assert (caught.value.status, str(caught.value)) == (413, f"the body is above {MAX_TEXT} bytes")
 
 
 def test_a_body_that_does_not_arrive_is_refused_in_time(server: Running) -> None:
