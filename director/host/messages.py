@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from netaddr import EUI, IPAddress, IPNetwork
+from netaddr import EUI, IPAddress, IPNetwork, mac_unix_expanded
 
 from director.model import Link, Neighbour, Route
 
@@ -47,7 +47,12 @@ def link_of(message: Any) -> Link:
 
 def _ethernet(message: Any) -> EUI | None:
     address = message.get_attr("IFLA_ADDRESS")
-    return EUI(address) if message["ifi_type"] == ARPHRD_ETHER and address else None
+    return _mac(address) if message["ifi_type"] == ARPHRD_ETHER and address else None
+
+
+def _mac(address: str) -> EUI:
+    """Make a MAC that prints as Linux's tools print it."""
+    return EUI(address, dialect=mac_unix_expanded)
 
 
 def is_port(message: Any) -> bool:
@@ -61,7 +66,7 @@ def neighbour_of(message: Any) -> Neighbour | None:
     if message["family"] not in (AF_INET, AF_INET6) or address is None:
         return None
     mac = message.get_attr("NDA_LLADDR") if message["state"] & NUD_USABLE else None
-    return Neighbour(message["ifindex"], IPAddress(address), EUI(mac) if mac and len(mac) == 17 else None)
+    return Neighbour(message["ifindex"], IPAddress(address), _mac(mac) if mac and len(mac) == 17 else None)
 
 
 def address_of(message: Any) -> InterfaceAddress:
