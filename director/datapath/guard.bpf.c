@@ -118,8 +118,7 @@ static LB_INLINE int quotes_ours(struct __sk_buff *skb, u32 offset, be32 reporte
 	if (length == 0)
 		return 0;
 	if (quoted.protocol == LB_IPPROTO_IPIP) /* our own tunnel: the inner packet was on its way to a service */
-		return load_ipv4(skb, offset + length, &quoted) != 0 &&
-		       known_address(LB_GUARD_TO, quoted.destination);
+		return load_ipv4(skb, offset + length, &quoted) != 0 && known_address(LB_GUARD_TO, quoted.destination);
 	if (!has_ports(quoted.protocol))
 		return 0;
 	if (is_later_fragment(&quoted))
