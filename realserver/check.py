@@ -32,7 +32,7 @@ from realserver.settings import (
     RuleKey,
     SysctlKey,
 )
-from realserver.targets import SILENT_ARP_IGNORE, advmss_of, answering_routes, prefix_of
+from realserver.targets import SILENT_ARP_IGNORE, advmss_of, answering_routes, prefix_of, told_mss
 from realserver.words import key_words
 
 STRICT, LOOSE = 1, 2  # rp_filter: the source must be routed back by the same interface; by any
@@ -118,6 +118,9 @@ def _again(duty: Duty) -> str:
 
 
 def _vip_findings(have: HostState, duty: Duty) -> Iterator[Finding]:
+    loopback = have.interface(LOOPBACK)
+    if loopback is None or not loopback.is_up:
+        yield _problem(duty, "lo is down, and the VIP with it", "ip link set lo up")
     holders = [key for key in have.settings if isinstance(key, AddressKey) and key.address == duty.vip]
     if not any(key.interface == LOOPBACK for key in holders):
         yield _problem(duty, f"{duty.vip} is not on lo, so this host refuses its packets", _again(duty))
@@ -149,7 +152,7 @@ def _filter_findings(have: HostState, duty: Duty) -> Iterator[Finding]:
             own, everywhere = (have.get(SysctlKey("ipv4", each, "rp_filter")) for each in (interface, "all"))
             yield _problem(
                 duty, f"rp_filter is {strictness} on {interface} (the larger of its own {own} and `all`'s "
-                f"{everywhere}), so packets of clients that are not routed back that way are dropped",
+                f"{everywhere}): it drops clients that are not routed back that way",
                 _again(duty),
             )  # fmt: skip
 
@@ -250,11 +253,11 @@ def _mtu_findings(have: HostState, duty: Duty) -> Iterator[Finding]:
         )  # fmt: skip
     limit = advmss_of(have, duty)
     for key, route in answering_routes(have.settings, duty.interface):
-        if route.advmss is None or route.advmss > limit:
-            found = "no MSS" if route.advmss is None else f"an MSS of {route.advmss}"
+        told = told_mss(have, route)
+        if told > limit:
             yield _problem(
-                duty, f"{key_words(key)} tells clients {found}, and only {limit} fits the tunnel: "
-                "uploads will stall", _again(duty),
+                duty, f"{key_words(key)} tells clients an MSS of {told}, and {limit} is what fits the tunnel",
+                _again(duty),
             )  # fmt: skip
 
 

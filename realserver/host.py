@@ -225,6 +225,10 @@ class Host:
         try:
             self._ip.link("add", ifname=TUNNEL_DEVICE, kind=key.name)
         except NetlinkError as error:
+            if error.code == errno.EOPNOTSUPP:
+                raise HostError(
+                    f"the kernel could not load its module {key.name}: use --decap ebpf"
+                ) from error
             if error.code != errno.EEXIST:
                 raise
 

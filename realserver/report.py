@@ -12,6 +12,7 @@ from rich.table import Table
 
 from realserver.bpf import MEANING, Reason
 from realserver.check import Finding, Level
+from realserver.errors import WantedError
 from realserver.evidence import Answers, Unwrapping
 from realserver.plan import left_alone, plan
 from realserver.settings import HostState, LedgerEntry, Wanted
@@ -38,7 +39,7 @@ def as_json(status: Status) -> dict[str, Any]:
             for duty in status.want.duties
         ],
         "changed": [_entry_json(status.have, entry) for entry in status.have.ledger],
-        "pending": [describe(step) for step in plan(status.have, status.want)],
+        "pending": _pending(status),
         "left_alone": [key_words(entry.key) for entry in left_alone(status.have)],
         "decapsulation": [_unwrapping_json(unwrapping) for unwrapping in status.unwrapping],
     }  # fmt: skip
@@ -70,8 +71,8 @@ def show(status: Status, console: Console) -> None:
     console.print(changed)
     for unwrapping in status.unwrapping:
         _show_unwrapping(unwrapping, console)
-    for step in plan(status.have, status.want):
-        console.print(f"not as it should be: `realserver up` would {describe(step)}", highlight=False)
+    for sentence in _pending(status):
+        console.print(f"not as it should be: {sentence}", highlight=False)
 
 
 def plan_json(want: Wanted, have: HostState) -> dict[str, Any]:
@@ -103,6 +104,14 @@ def answer_words(address: IPAddress, answers: Answers) -> str:
     """Say who answered for an address."""
     answerers = sorted(str(mac).replace("-", ":").lower() for mac in answers.by_address.get(address, ()))
     return f"{address} is answered for by {', '.join(answerers) or 'nobody'}"
+
+
+def _pending(status: Status) -> list[str]:
+    """List what `up` would still have to do, or why it could not."""
+    try:
+        return [describe(step) for step in plan(status.have, status.want)]
+    except WantedError as error:
+        return [str(error)]
 
 
 def _entry_json(have: HostState, entry: LedgerEntry) -> dict[str, str]:

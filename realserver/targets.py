@@ -226,9 +226,19 @@ def _advmss_targets(have: HostState, settings: Settings, duties: tuple[Duty, ...
             continue
         limit = advmss_of(have, duty)
         for key, route in answering_routes({**settings, **wanted}, duty.interface):
-            if route.advmss is None or route.advmss > limit:
+            if told_mss(have, route) > limit:
                 wanted[key] = route.with_advmss(limit)
     return wanted
+
+
+def told_mss(have: HostState, route: Route) -> int:
+    """Compute the MSS that the kernel tells a peer by this route: its own, else what its MTU leaves."""
+    if route.advmss is not None:
+        return route.advmss
+    ways = {route.interface, *(hop.interface for hop in route.hops)}
+    mtus = [interface.mtu for interface in have.interfaces if interface.name in ways]
+    mtu = int(dict(route.metrics).get("mtu", 0)) or min(mtus, default=0)
+    return mtu - INNER_HEADERS
 
 
 def answering_routes(settings: Settings, interface: str) -> tuple[tuple[RouteKey, Route], ...]:

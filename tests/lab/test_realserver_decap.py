@@ -12,6 +12,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from netaddr import IPAddress
@@ -31,13 +32,15 @@ CONGESTED, CAPABLE = 3, 2  # ECN: congestion experienced; ECT(0)
 OPTIONS = [IPOption_NOP()] * 4
 
 
-def inner(**fields: object) -> Packet:
-    return IP(**{"src": CLIENT, "dst": VIP} | fields) / UDP(sport=1000, dport=53) / Raw(b"asked")
+def inner(**fields: Any) -> Packet:
+    addressed: dict[str, Any] = {"src": CLIENT, "dst": VIP}
+    return IP(**addressed | fields) / UDP(sport=1000, dport=53) / Raw(b"asked")
 
 
-def outer(content: Packet | bytes, **fields: object) -> Packet:
+def outer(content: Packet | bytes, **fields: Any) -> Packet:
     wrapped = content if isinstance(content, Packet) else Raw(content)
-    return IP(**{"src": DIRECTOR, "dst": SERVER, "proto": 4} | fields) / wrapped
+    addressed: dict[str, Any] = {"src": DIRECTOR, "dst": SERVER, "proto": 4}
+    return IP(**addressed | fields) / wrapped
 
 
 def cut(packet: Packet, length: int) -> bytes:
@@ -58,7 +61,8 @@ CASES = (
     Case("options of the outer header go with it", outer(inner(), options=OPTIONS), Reason.UNWRAPPED, ASKED),
     Case("as many as fit", outer(inner(), options=[IPOption_Timestamp(length=40)]), Reason.UNWRAPPED, ASKED),
     Case("options of the inner header stay", outer(inner(options=OPTIONS)), Reason.UNWRAPPED, ASKED),
-    Case("bytes behind the inner packet are trimmed", outer(bytes(inner()) + b"tail"), Reason.UNWRAPPED, ASKED),
+    Case("bytes behind the inner packet are trimmed", outer(bytes(inner()) + b"tail"), Reason.UNWRAPPED,
+         ASKED),
     Case("a mark of congestion moves inwards", outer(inner(tos=CAPABLE), tos=CONGESTED), Reason.UNWRAPPED,
          ((b"asked", CONGESTED),)),
     Case("a mark that is inside already stays", outer(inner(tos=CONGESTED), tos=CAPABLE), Reason.UNWRAPPED,
@@ -173,7 +177,7 @@ def test_no_truncation_of_a_good_packet_gets_through(wire: Wire, packet: Packet)
 
 
 def test_random_packets_do_not_stop_the_good_ones(wire: Wire) -> None:
-    chance = random.Random(20)  # noqa: S311
+    chance = random.Random(20)
     good = bytes(outer(inner(options=OPTIONS), options=OPTIONS))
     for _ in range(500):
         packet = bytearray(good)
