@@ -7,9 +7,17 @@ while another still has its lab up.
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from hypothesis import settings
 
 from tests import leftovers, needs
+
+# A slow machine is no fault of the code. CI tries the same examples each time; everybody else tries new ones.
+settings.register_profile("anywhere", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "anywhere")
 
 BEFORE = pytest.StashKey[tuple[leftovers.Surroundings, str]]()
 LEFT = pytest.StashKey[tuple[str, ...]]()
