@@ -29,6 +29,10 @@ class Host(Protocol):
 
     def handle(self, arrival: Arrival, now: int) -> Answer: ...
 
+    def sweep(self, now: int) -> None:
+        """End what has expired, so that it counts no more."""
+        ...
+
     def connections(self, now: int) -> frozenset[Entry]: ...
 
     def service_counts(self, service: str) -> Counts:

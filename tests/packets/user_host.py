@@ -80,6 +80,10 @@ class UserHost:
             frames=tuple(self._departures()),
         )
 
+    def sweep(self, now: int) -> None:
+        self._now = now
+        lib.lb_datapath_sweep(self._datapath, now)
+
     def connections(self, now: int) -> frozenset[Entry]:
         self._now = now
         found = ffi.new("struct lb_conn[]", 64)
@@ -95,7 +99,7 @@ class UserHost:
         return counts(lib.lb_datapath_service_counters(self._datapath, number))
 
     def destination_counts(self, service: str, destination: str) -> DestinationCounts:
-        lib.lb_datapath_sweep(self._datapath, self._now)
+        self.sweep(self._now)
         address, port = destination.split(":")
         number = self._engine.destination_id(key_of(service), IPAddress(address), int(port))
         assert number is not None

@@ -126,9 +126,7 @@ static LB_INLINE struct lb_result lb_forward_reply(struct lb_ctx *ctx, const str
 
 	if (!lb_conn_flow_of_reply(ctx, reply, &flow))
 		return lb_pass(LB_REASON_NO_SERVICE);
-	dest = lb_dest_at(ctx, flow.conn->dest);
-	if (!dest)
-		return lb_drop(LB_REASON_DEST_REMOVED);
+	dest = lb_dest_or_empty(ctx, flow.conn->dest);
 	change.to = flow.conn->vaddr.word[0];
 	change.to_port = flow.conn->vport;
 	if (!lb_later_fragment(packet)) {

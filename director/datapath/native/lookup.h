@@ -15,6 +15,18 @@ static LB_INLINE const struct lb_dest *lb_dest_at(struct lb_ctx *ctx, u32 id)
 	return header && id < header->dest_count ? lb_image_line(ctx, header->dest_first + id) : 0;
 }
 
+/*
+ * The same for who needs no more than the flow itself knows. Whether the image still holds a line for a deleted
+ * destination depends on its neighbours' ids; this answers an empty line either way.
+ */
+static LB_INLINE const struct lb_dest *lb_dest_or_empty(struct lb_ctx *ctx, u32 id)
+{
+	static const struct lb_dest empty;
+	const struct lb_dest *dest = lb_dest_at(ctx, id);
+
+	return dest ? dest : &empty;
+}
+
 static LB_INLINE u32 lb_timeout_ms(struct lb_ctx *ctx, u32 line, u32 timeout)
 {
 	const struct lb_image_header *header = lb_image_line(ctx, 0);

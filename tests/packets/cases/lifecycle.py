@@ -205,6 +205,34 @@ CASES = (
             Send(1, INSIDE, tcp_reply(ONE, "SA"), sends(OUTSIDE, translated_back(tcp_reply(ONE, "SA"), 80))),
         ),
     ),
+    *(
+        Case(
+            f"NAT: {number} replies on connections of a deleted destination still reach the client",
+            setting(web(NAT, SERVERS[:number])),
+            (
+                *(
+                    Send(
+                        0,
+                        OUTSIDE,
+                        tcp("S", port=port),
+                        sends(INSIDE, translated(tcp("S", port=port), real, real, 80)),
+                    )
+                    for port, real in enumerate(reversed(SERVERS[:number]), start=1)
+                ),
+                Apply(setting(web(NAT, ()))),
+                *(
+                    Send(
+                        1,
+                        INSIDE,
+                        tcp_reply(back, "SA", port=port),
+                        sends(OUTSIDE, translated_back(tcp_reply(back, "SA", port=port), 80), reason="reply"),
+                    )
+                    for port, back in enumerate(reversed(SERVERS[:number]), start=1)
+                ),
+            ),
+        )
+        for number in (1, 3)
+    ),
     Case(
         "NAT: a SYN on a closed connection goes to the next real server, and replies follow it",
         setting(web(NAT, (ONE, TWO))),

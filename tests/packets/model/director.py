@@ -52,6 +52,10 @@ class Model:
         self.forwarder.apply(setting)
         self.table.apply(setting.configuration)
 
+    def sweep(self, now: int) -> None:
+        self.now = now
+        self.table.sweep(now)
+
     def connections(self, now: int) -> frozenset[Entry]:
         return frozenset(self.table.entries(now))
 
@@ -118,7 +122,8 @@ class Model:
         if frame[IP].proto == 6 and not starts:
             if frame[TCP].dataofs < 5 or frame[IP].len < (frame[IP].ihl + frame[TCP].dataofs) * 4:
                 return dropped("bad_header")
-            if not arrival.offload.checksum_start and not transform.was_right(frame[IP]):
+            whole = not arrival.offload.checksum_start and not frame[IP].flags & 1
+            if whole and not transform.was_right(frame[IP]):
                 return dropped("bad_checksum")
             return transmitted("rst_sent", arrival.interface, Departure(bytes(transform.reset_for(frame))))
         real = service.schedule.choose()
@@ -205,7 +210,8 @@ class Model:
             counted.counts = received(counted.counts, frame[IP].len)
 
     def _count_out(self, flow: Flow, frame: Packet) -> None:
-        for counted in (flow.service, flow.real):
+        """Once its destination is deleted, a flow's service is not known any more."""
+        for counted in (flow.service, flow.real) if flow.real.present else (flow.real,):
             counted.counts = sent(counted.counts, frame[IP].len)
 
 
