@@ -232,14 +232,17 @@ class RunningNode:
         """List what is listened on in the node."""
         return parse_listeners(self.run(("cat", *FILES[protocol])).stdout, protocol)
 
-    def capture(self, interface: str, packets: str = "", name: str | None = None) -> Capture:
+    def capture(
+        self, interface: str, packets: str = "", name: str | None = None, options: Sequence[str] = ()
+    ) -> Capture:
         """Capture on an interface ("any" for all) from now on; `packets` is a tcpdump filter.
 
+        `options` are more of tcpdump's, such as `-s 96` for the first bytes of each packet only.
         Returns when tcpdump listens, so that no packet sent afterwards is missed.
         """
         label = name or f"{interface}-{time.monotonic_ns()}"
         path = self.paths.captures / f"{self.name}-{label}.pcap"
-        command = tcpdump_command(interface, path, packets.split())
+        command = tcpdump_command(interface, path, (*options, *packets.split()))
         log = self.paths.log(self.name, f"tcpdump-{label}")
         popen = self._popen(command, log, None)
         capture = Capture(self._record(popen, f"tcpdump-{label}", command), log, self.paths, popen, path)
