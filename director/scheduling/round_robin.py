@@ -11,26 +11,27 @@ from director.scheduling.candidate import Candidate, Flow
 
 @dataclass(slots=True)
 class RoundRobin:
-    """The last choice by id, and where in the list it stood: if it was deleted, its follower stands there
-    now.
-    """
+    """The position is the id of the last choice, None before the first of the list."""
 
-    last: int | None = None
-    index: int = -1
+    position: int | None = None
+
+    def change(self, before: Sequence[Candidate], after: Sequence[Candidate]) -> None:
+        """Follow a change of the list: from a deleted destination step back to one that stayed.
+
+        So the turn goes on with the one that followed the deleted one, or with one that came between.
+        """
+        ids = [candidate.id for candidate in before]
+        kept = {candidate.id for candidate in after}
+        if self.position is not None and self.position not in kept:
+            stayed = (number for number in reversed(ids[: ids.index(self.position)]) if number in kept)
+            self.position = next(stayed, None)
 
     def choose(self, candidates: Sequence[Candidate], flow: Flow) -> int | None:  # noqa: ARG002
-        start = self._start(candidates)
-        for step in range(len(candidates)):
-            index = (start + step) % len(candidates)
+        where = (index for index, candidate in enumerate(candidates) if candidate.id == self.position)
+        last = next(where, -1)
+        for step in range(1, len(candidates) + 1):
+            index = (last + step) % len(candidates)
             if candidates[index].eligible:
-                self.last, self.index = candidates[index].id, index
+                self.position = candidates[index].id
                 return index
         return None
-
-    def _start(self, candidates: Sequence[Candidate]) -> int:
-        """Find the one after the last choice; past the end of the list it is the first."""
-        if self.last is None:
-            return 0
-        where = (index for index, candidate in enumerate(candidates) if candidate.id == self.last)
-        start = next(where, self.index - 1) + 1
-        return start if start < len(candidates) else 0

@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "host_user.h"
+#include "sched.h"
 
 #define LB_REASON_ROW(name, verdict, text) {#name, LB_##verdict, text},
 static const struct {
@@ -24,14 +25,27 @@ static const struct {
 } lb_reason_rows[] = {LB_REASONS(LB_REASON_ROW)};
 #undef LB_REASON_ROW
 
-/* Zeroed memory that costs nothing until it is touched, and comes in huge pages where the kernel has them. */
+/* Zeroed memory that costs nothing until it is touched. */
 static void *lb_region(size_t size)
 {
 	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (at == MAP_FAILED)
+	return at == MAP_FAILED ? NULL : at;
+}
+
+/*
+ * Memory that is there at once, in huge pages where the kernel has them. The first touch of a page can take
+ * milliseconds (the kernel looks for a huge one), and a worker that waits for it loses the frames of that time.
+ */
+static void *lb_populated_region(size_t size)
+{
+	void *at = lb_region(size);
+
+	if (!at)
 		return NULL;
 	madvise(at, size, MADV_HUGEPAGE);
+	if (madvise(at, size, MADV_POPULATE_WRITE)) /* Linux 5.14 */
+		memset(at, 0, size);
 	return at;
 }
 
@@ -112,7 +126,7 @@ struct lb_datapath *lb_datapath_new(u32 sets, u32 workers, u64 seed)
 	datapath->workers = workers;
 	datapath->seed = seed;
 	datapath->image = lb_image_empty();
-	datapath->conns = lb_region((size_t)sets * LB_WAYS * sizeof(struct lb_conn));
+	datapath->conns = lb_populated_region((size_t)sets * LB_WAYS * sizeof(struct lb_conn));
 	datapath->dests = lb_region(LB_MAX_DESTS * sizeof(struct lb_dest_state));
 	datapath->services = lb_region(LB_MAX_SERVICES * sizeof(struct lb_service_state));
 	for (u32 i = 0; i < workers; i++)
@@ -152,6 +166,72 @@ static void lb_quiesce(struct lb_datapath *datapath)
 	}
 }
 
+/* The index of a destination in a service's list, or the list's length. */
+static u32 lb_list_find(struct lb_ctx *ctx, const struct lb_service *service, u32 id)
+{
+	for (u32 i = 0; i < service->dest_count; i++) {
+		const struct lb_list_item *item = lb_list_item(ctx, service, i);
+
+		if (item && item->id == id)
+			return i;
+	}
+	return service->dest_count;
+}
+
+static const struct lb_service *lb_service_of(struct lb_ctx *ctx, u32 id)
+{
+	const struct lb_image_header *header = lb_image_line(ctx, 0);
+
+	for (u32 slot = 0; header && slot <= header->service_mask; slot++) {
+		const struct lb_service *service = lb_image_line(ctx, header->service_first + slot);
+
+		if (service && service->family && service->id == id)
+			return service;
+	}
+	return NULL;
+}
+
+/*
+ * rr goes on with the one that followed its last choice, also when that one is gone. So its cursor steps back to the
+ * nearest one before it in the old list that stayed, as kernel IPVS's does at each deletion.
+ */
+static void lb_rr_carry(struct lb_ctx *old, struct lb_ctx *fresh, const struct lb_service *service)
+{
+	u64 *cursor = &fresh->datapath->services[service->id].cursor;
+	u64 seen = __atomic_load_n(cursor, __ATOMIC_RELAXED), moved = 0;
+	u32 last = lb_cursor_low(seen), i;
+	const struct lb_service *before;
+
+	if (last == 0 || lb_list_find(fresh, service, last) < service->dest_count)
+		return;
+	before = lb_service_of(old, service->id);
+	i = before ? lb_list_find(old, before, last) : 0;
+	if (!before || i == before->dest_count)
+		return;
+	while (i-- > 0 && moved == 0) {
+		u32 id = lb_list_item(old, before, i)->id;
+		u32 at = lb_list_find(fresh, service, id);
+
+		if (at < service->dest_count)
+			moved = lb_cursor(id, at);
+	}
+	__sync_bool_compare_and_swap(cursor, seen, moved);
+}
+
+/* Note that's O(destinations), of the services by rr only. */
+static void lb_carry_cursors(struct lb_datapath *datapath, const struct lb_image *from, const struct lb_image *to)
+{
+	struct lb_ctx old = {.image = from, .datapath = datapath}, fresh = {.image = to, .datapath = datapath};
+	const struct lb_image_header *header = lb_image_line(&fresh, 0);
+
+	for (u32 slot = 0; header && slot <= header->service_mask; slot++) {
+		const struct lb_service *service = lb_image_line(&fresh, header->service_first + slot);
+
+		if (service && service->family && service->id < LB_MAX_SERVICES && service->scheduler == LB_RR)
+			lb_rr_carry(&old, &fresh, service);
+	}
+}
+
 int lb_datapath_swap(struct lb_datapath *datapath, const void *bytes, size_t length)
 {
 	struct lb_image *fresh, *old;
@@ -162,6 +242,7 @@ int lb_datapath_swap(struct lb_datapath *datapath, const void *bytes, size_t len
 	if (!fresh)
 		return -ENOMEM;
 	old = __atomic_exchange_n(&datapath->image, fresh, __ATOMIC_SEQ_CST);
+	lb_carry_cursors(datapath, old, fresh);
 	lb_quiesce(datapath);
 	lb_image_free(old);
 	return 0;

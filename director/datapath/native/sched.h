@@ -34,7 +34,7 @@ static LB_INLINE int lb_eligible(struct lb_ctx *ctx, const struct lb_list_item *
 	return item->weight > 0 && !lb_overloaded(ctx, item->id);
 }
 
-/* rr: where in the list the last choice stands now. If it was deleted, the one after it took its index. */
+/* rr: where in the list the last choice stands now. It is there: a swap moves the cursor off a deleted one. */
 static LB_INLINE u32 lb_rr_next(struct lb_ctx *ctx, const struct lb_service *service, u64 cursor)
 {
 	u32 last = lb_cursor_low(cursor), index = lb_cursor_high(cursor);

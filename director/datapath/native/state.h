@@ -32,7 +32,7 @@ enum lb_dest_state_flag {
 	LB_DEST_OVERLOAD = 1,
 };
 
-/* The scheduler's cursor: rr {last id, its index in the list}, wrr {position + 1, current weight}. */
+/* The scheduler's cursor: rr {last id, the index it had}, wrr {position + 1, current weight}. */
 struct lb_service_state {
 	u64 cursor;
 };

@@ -30,6 +30,7 @@ from director.model import (
     VirtualService,
 )
 from director.scheduling import Candidate, Chooser, Flow, chooser
+from director.scheduling.round_robin import RoundRobin
 from director.scheduling.weighted_round_robin import WeightedRoundRobin
 from director.tables.wrr_steps import wrr_steps
 
@@ -145,7 +146,9 @@ class Defined:
             for step in wrr_steps(before, service):
                 self._scheduler.change(*step)
         present = {candidate.id for candidate in self._candidates}
-        listed = [self._candidate(each, present) for each in service.destinations]
+        listed = [self._candidate(each, service.port_at(each), present) for each in service.destinations]
+        if isinstance(self._scheduler, RoundRobin):
+            self._scheduler.change(self._candidates, listed[::-1])
         self._candidates = listed[::-1]
 
     def choose(self, flow: Flow) -> int | None:
@@ -165,10 +168,10 @@ class Defined:
     def load(self, number: int) -> tuple[int, int]:
         return self._known[number].active, self._known[number].inactive
 
-    def _candidate(self, given: Destination, present: set[int]) -> Candidate:
+    def _candidate(self, given: Destination, port: int, present: set[int]) -> Candidate:
         """Join a destination with what is remembered of it: its connections and its last weight."""
         number = number_of(given.address)
-        known = self._known.get(number, Candidate(number, 0, address=given.address, port=80))
+        known = self._known.get(number, Candidate(number, 0, address=given.address, port=port))
         last = given.weight if given.weight > 0 or number not in present else known.last_weight
         self._known[number] = replace(known, weight=given.weight, last_weight=last)
         return self._known[number]

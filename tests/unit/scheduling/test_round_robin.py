@@ -42,12 +42,31 @@ def test_the_turn_goes_on_with_the_one_that_followed_a_deleted_one() -> None:
     scheduler = RoundRobin()
     candidates = listed(1, 1, 1, 1)
     assert sequence(scheduler, candidates, 2) == [14, 13]
-    del candidates[1]
-    assert sequence(scheduler, candidates, 3) == [12, 11, 14]
+    without = [candidate for candidate in candidates if candidate.id != 13]
+    scheduler.change(candidates, without)
+    assert sequence(scheduler, without, 3) == [12, 11, 14]
+
+
+def test_the_turn_goes_on_after_several_that_were_deleted_at_once() -> None:
+    scheduler = RoundRobin()
+    candidates = listed(1, 1, 1, 1, 1)
+    assert sequence(scheduler, candidates, 4) == [15, 14, 13, 12]
+    scheduler.change(candidates, [candidates[0], candidates[4]])
+    assert scheduler == RoundRobin(position=15)
+    assert sequence(scheduler, [candidates[0], candidates[4]], 2) == [11, 15]
+
+
+def test_the_turn_starts_again_when_all_up_to_the_last_chosen_were_deleted() -> None:
+    scheduler = RoundRobin()
+    candidates = listed(1, 1, 1)
+    assert sequence(scheduler, candidates, 2) == [13, 12]
+    scheduler.change(candidates, listed(1))
+    assert sequence(scheduler, listed(1), 1) == [11]
 
 
 def test_the_turn_starts_again_when_the_deleted_one_was_the_end_of_the_list() -> None:
     scheduler = RoundRobin()
     candidates = listed(1, 1, 1)
     assert sequence(scheduler, candidates, 3) == [13, 12, 11]
+    scheduler.change(candidates, candidates[:2])
     assert sequence(scheduler, candidates[:2], 1) == [13]
