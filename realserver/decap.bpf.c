@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause)
 /* Unwraps IPv4-in-IPv4 at an interface's ingress (clsact, direct action), for kernels without an ipip device.
  * May touch only a tunnel packet for this host that ends at one of `endpoints` and holds a packet for one of `vips`;
  * everything else goes on to the stack as it came. Another inner or outer family is one more entry in `unwrap`'s switch:

@@ -6,11 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import pytest
-from netaddr import EUI, IPAddress
+from netaddr import EUI
 
 from realserver.bpf import Count, Reason
 from realserver.check import Finding, Level, check
-from realserver.evidence import Answers, Evidence, Listener, OwnAnswers, Unwrapping
+from realserver.evidence import Answers, Evidence, OwnAnswers, Unwrapping
 from realserver.plan import plan
 from realserver.settings import (
     Duty,
@@ -146,15 +146,3 @@ def test_what_two_duties_have_in_common_is_told_once() -> None:
     nothing = fresh_host()
     both = check(nothing, (DR, replace(DR, ports=(Port(Transport.TCP, 80),))), RIGHT)
     assert len({finding.what for finding in both}) == len(both)
-
-
-TAKES = (
-    ("0.0.0.0", "192.0.2.1", True), ("::", "192.0.2.1", True), ("::", "2001:db8::1", True),
-    ("0.0.0.0", "2001:db8::1", False), ("192.0.2.1", "192.0.2.1", True), ("10.0.0.2", "192.0.2.1", False),
-    ("::ffff:192.0.2.1", "192.0.2.1", True), ("2001:db8::1", "2001:db8::1", True),
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(("bound", "address", "takes"), TAKES)
-def test_listener_takes_what_comes_for_its_address(bound: str, address: str, takes: bool) -> None:
-    assert Listener(Transport.TCP, IPAddress(bound), 80).takes(IPAddress(address)) is takes

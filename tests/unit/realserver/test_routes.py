@@ -43,7 +43,8 @@ def test_route_with_everything_is_read_and_written_back_whole() -> None:
         flags=4, metrics=(("advmss", 1300), ("mtu", 1400)), realm=9,
     )  # fmt: skip
     assert route_request(key, route, INDEXES.__getitem__) == {
-        "family": 2, "dst": "10.2.0.0/16", "table": 254, "tos": 8, "proto": 16, "scope": 0, "type": 1, "flags": 4,
+        "family": 2, "dst": "10.2.0.0/16", "table": 254, "tos": 8, "proto": 16, "scope": 0, "type": 1,
+        "flags": 4,
         "gateway": "10.0.0.7", "oif": 2, "prefsrc": "10.0.0.2", "priority": 5, "flow": 9,
         "metrics": {"advmss": 1300, "mtu": 1400},
     }  # fmt: skip
