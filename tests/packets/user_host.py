@@ -1,28 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The C data path in user space as a host: `_native`, one frame at a time, on a virtual clock.
-
-What a setting says reaches it as in the running director: the engine is told facts, and its orders are
-carried out. So the table image's compiler and the stable ids are under test with the packet code.
-"""
+"""The C data path in user space as a host: `_native`, one frame at a time, on a virtual clock."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from director.datapath._native import ffi, lib
-from netaddr import EUI, IPAddress
+from netaddr import IPAddress
 
-from director.commands import Command, ResolveRoute, SolicitNeighbour, SwapTables
-from director.engine import Engine
-from director.events import (
-    ConfigurationApplied,
-    Event,
-    LinkChanged,
-    NeighbourChanged,
-    RouteResolved,
-)
-from director.model import Link, Neighbour, Protocol, Route, ServiceKey
+from director.commands import SwapTables
+from director.model import Protocol, ServiceKey
 from tests.packets.case import (
     WHOLE,
     Answer,
@@ -36,13 +24,13 @@ from tests.packets.case import (
     State,
     Verdict,
 )
-from tests.packets.network import DIRECTOR, INSIDE, INSIDE_MAC, MTU, OUTSIDE, OUTSIDE_MAC, SERVERS, Setting
+from tests.packets.network import Setting
+from tests.packets.steering import Steering
 
 SETS = 1 << 10
 SEED = 0x0123456789ABCDEF
 NEEDS_CHECKSUM = 1
 ROOM = 1 << 18
-ROUNDS = 4  # of questions and answers after a setting changed: routes, then neighbours
 STATES = tuple(State)
 VERDICTS = (Verdict.PASS, Verdict.DROP, Verdict.TRANSMIT)
 
@@ -55,17 +43,12 @@ class UserHost:
         assert self._datapath != ffi.NULL
         self._answer = ffi.new("struct lb_test_answer *")
         self._out = ffi.new("uint8_t[]", ROOM)
-        self._engine = Engine()
+        self._steering = Steering()
         self._now = 0
-        self._do(self._engine.handle_all(LinkChanged(link) for link in LINKS))
 
     def apply(self, setting: Setting) -> None:
-        commands = self._engine.handle_all([ConfigurationApplied(setting.configuration), *facts(setting)])
-        for _ in range(ROUNDS):
-            self._do(commands)
-            answers = [event for command in commands for event in answer(setting, command)]
-            commands = self._engine.handle_all(answers)
-        self._do(commands)
+        for swap in self._steering.swaps(setting):
+            self._swap(swap)
 
     def handle(self, arrival: Arrival, now: int) -> Answer:
         self._now = now
@@ -94,14 +77,14 @@ class UserHost:
         return frozenset(self._entry(found[i], now) for i in range(many))
 
     def service_counts(self, service: str) -> Counts:
-        number = self._engine.service_id(key_of(service))
+        number = self._steering.engine.service_id(key_of(service))
         assert number is not None
         return counts(lib.lb_datapath_service_counters(self._datapath, number))
 
     def destination_counts(self, service: str, destination: str) -> DestinationCounts:
         self.sweep(self._now)
         address, port = destination.split(":")
-        number = self._engine.destination_id(key_of(service), IPAddress(address), int(port))
+        number = self._steering.engine.destination_id(key_of(service), IPAddress(address), int(port))
         assert number is not None
         state = lib.lb_datapath_dest_state(self._datapath, number)
         counters = lib.lb_datapath_dest_counters(self._datapath, number)
@@ -116,15 +99,14 @@ class UserHost:
         name: bytes = ffi.string(lib.lb_reason_name(number))
         return name.decode().lower()
 
-    def _do(self, commands: Iterable[Command]) -> None:
-        for swap in (command for command in commands if isinstance(command, SwapTables)):
-            for number in swap.reset_services:
-                lib.lb_datapath_reset_service(self._datapath, number)
-            for number in swap.reset_destinations:
-                lib.lb_datapath_reset_dest(self._datapath, number)
-            assert lib.lb_datapath_swap(self._datapath, swap.image, len(swap.image)) == 0
-            for service, gcd, most in swap.wrr_changes:
-                lib.lb_datapath_wrr_changed(self._datapath, service, gcd, most)
+    def _swap(self, swap: SwapTables) -> None:
+        for number in swap.reset_services:
+            lib.lb_datapath_reset_service(self._datapath, number)
+        for number in swap.reset_destinations:
+            lib.lb_datapath_reset_dest(self._datapath, number)
+        assert lib.lb_datapath_swap(self._datapath, swap.image, len(swap.image)) == 0
+        for service, gcd, most in swap.wrr_changes:
+            lib.lb_datapath_wrr_changed(self._datapath, service, gcd, most)
 
     def _departures(self) -> Iterator[Departure]:
         at = 0
@@ -134,7 +116,7 @@ class UserHost:
             at += out.length
 
     def _entry(self, conn: Any, now: int) -> Entry:
-        holder = self._engine.destination_of(conn.dest)
+        holder = self._steering.engine.destination_of(conn.dest)
         assert holder is not None
         _, destination = holder
         return Entry(
@@ -149,46 +131,6 @@ class UserHost:
     @staticmethod
     def _address(address: Any) -> IPAddress:
         return IPAddress(int.from_bytes(address.word[0].to_bytes(4, "little"), "big"))
-
-
-LINKS = (
-    Link(index=OUTSIDE, name="outside", mac=EUI(OUTSIDE_MAC), mtu=MTU, up=True),
-    Link(index=INSIDE, name="inside", mac=EUI(INSIDE_MAC), mtu=MTU, up=True),
-)
-
-
-def facts(setting: Setting) -> Iterator[Event]:
-    """Tell what a setting says of the ways; a real server without one has a route and no neighbour."""
-    for server in SERVERS:
-        address = IPAddress(server)
-        yield RouteResolved(address, route(setting, address))
-        yield from neighbour(setting, address)
-
-
-def answer(setting: Setting, command: Command) -> Iterator[Event]:
-    """Answer what the engine asks of the kernel."""
-    match command:
-        case ResolveRoute(destination):
-            yield RouteResolved(destination, route(setting, destination))
-        case SolicitNeighbour(address=address):
-            yield from neighbour(setting, address)
-
-
-def route(setting: Setting, address: IPAddress) -> Route:
-    way = setting.hops.get(address)
-    return Route(
-        destination=address,
-        interface=way.interface if way else INSIDE,
-        gateway=None,
-        source=way.source if way else IPAddress(DIRECTOR),
-        mtu=way.mtu if way else MTU,
-    )
-
-
-def neighbour(setting: Setting, address: IPAddress) -> Iterator[Event]:
-    way = setting.hops.get(address)
-    interface, mac = (way.interface, way.destination_mac) if way else (INSIDE, None)
-    yield NeighbourChanged(Neighbour(interface, address, mac))
 
 
 def frame_fields(arrival: Arrival, data: Any) -> dict[str, Any]:
