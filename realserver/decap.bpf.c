@@ -13,11 +13,11 @@
 
 #define WIRE __attribute__((packed, aligned(2)))
 #define MAX_ADDRESSES 1024
-#define MAX_HEADER 60 /* an IPv4 header with all the options it can hold */
+#define MAX_HEADER 60	/* an IPv4 header with all the options it can hold */
 #define PACKET_FOR_US 0 /* PACKET_HOST */
 #define ETHERTYPE_IPV4 0x0800
 #define PROTO_IPIP 4
-#define VLAN_ID_MASK 0x0fff /* a tag without an id tells only a priority; one with an id is another interface's */
+#define VLAN_ID_MASK 0x0fff  /* a tag without an id tells only a priority; one with an id is another interface's */
 #define FRAGMENT_BITS 0x3fff /* more-fragments and the offset; don't-fragment says nothing about being a piece */
 #define ECN_MASK 3
 #define ECN_CONGESTED 3

@@ -20,7 +20,7 @@ enum decap_reason {
 	DECAP_INNER_VERSION,  /* the inner header is not of the version that the outer announces: dropped */
 	DECAP_INNER_LENGTH,   /* the inner header tells a length that cannot be: dropped */
 	DECAP_CONGESTION,     /* congestion was marked on a packet that cannot carry the mark: dropped (RFC 6040) */
-	DECAP_FAILED,         /* the kernel refused the change: dropped */
+	DECAP_FAILED,	      /* the kernel refused the change: dropped */
 	DECAP_REASONS
 };
 

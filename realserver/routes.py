@@ -47,7 +47,7 @@ def parse_route(message: Message, name_of: NameOf) -> tuple[RouteKey, Route]:
         metrics=_metrics(attrs.get("RTA_METRICS")),
         hops=tuple(_hop(hop, name_of) for hop in attrs.get("RTA_MULTIPATH", ())),
         realm=attrs.get("RTA_FLOW"),
-        preference=attrs.get("RTA_PREF"),
+        preference=attrs.get("RTA_PREF") or None,  # 0, medium, is what a route has that says nothing
         unwritable=_unwritable(message, attrs),
     )
     return key, route

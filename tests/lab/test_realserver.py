@@ -208,6 +208,7 @@ UNDONE = (
     ("--vip", VIP, "--vip", "192.0.2.2", "--method", "tun"),
     ("--vip", "192.0.2.3", "--method", "tun", "--mtu", "1400"),
     ("--vip", "192.0.2.4", "--method", "nat", "--director", "10.0.0.1"),
+    ("--vip", "2001:db8::4", "--method", "nat", "--director", "2001:db8:0:1::1"),
     ("--vip", "192.0.2.5", "--method", "nat", "--director", "10.0.0.1", "--source", "10.0.0.2"),
 )
 ODD_ROUTES = (
@@ -224,6 +225,7 @@ def test_down_restores_exactly_what_was_there(path: Path3) -> None:
     server.set("ipv4/conf/all/rp_filter", "1")
     server.set("ipv4/conf/eth0/rp_filter", "2")
     server.set("ipv4/conf/all/arp_announce", "1")
+    server.ip("address", "add", "2001:db8:0:1::2/64", "dev", "eth0", "nodad")
     for route in ODD_ROUTES:
         server.ip("route", "add", *route.split())
     before = server.snapshot()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,6 +31,11 @@ def test_sizes_are_the_programs(native: Any) -> None:
 
 def test_every_reason_has_a_sentence() -> None:
     assert set(bpf.MEANING) == set(bpf.Reason)
+
+
+def test_every_reason_is_in_the_guide() -> None:
+    guide = (Path(__file__).resolve().parents[3] / "docs/realserver.md").read_text()
+    assert [reason.name for reason in bpf.Reason if f"`{reason.name.lower()}`" not in guide] == []
 
 
 def test_program_that_does_not_exist_is_an_error_of_the_host() -> None:

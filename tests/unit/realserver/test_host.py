@@ -6,10 +6,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from netaddr import IPAddress, IPNetwork
-from pyroute2 import NetNS, netns
+from pyroute2 import IPRoute, netns
 
 from realserver import bpf
 from realserver.errors import HostError
@@ -36,6 +37,8 @@ from tests.needs import needs
 pytestmark = needs("root", "netns", "veth", "bpf", "clsact")
 
 OWN, PEER = IPAddress("10.0.0.2"), IPAddress("10.0.0.1")
+OWN6, PEER6 = IPAddress("2001:db8:0:1::2"), IPAddress("2001:db8:0:1::1")
+NODAD = 2
 NAME = f"rshost{os.getpid()}"
 
 
@@ -43,20 +46,25 @@ NAME = f"rshost{os.getpid()}"
 def host() -> Iterator[Host]:
     """Enter a namespace with an interface and an address, and open the host there."""
     netns.create(NAME)
+    netns.pushns(NAME)
     try:
-        with NetNS(NAME) as ip:
-            ip.link("add", ifname="eth0", kind="veth", peer={"ifname": "peer"})
-            ip.addr("add", index=ip.link_lookup(ifname="eth0")[0], address=str(OWN), prefixlen=24)
-            for name in ("peer", "eth0", "lo"):
-                ip.link("set", index=ip.link_lookup(ifname=name)[0], state="up")
-        netns.pushns(NAME)
-        try:
-            with Host() as opened:
-                yield opened
-        finally:
-            netns.popns()
+        Path("/proc/sys/net/ipv6/conf/default/addr_gen_mode").write_text("1")  # no address settles by and by
+        lay_cable()
+        with Host() as opened:
+            yield opened
     finally:
+        netns.popns()
         netns.remove(NAME)
+
+
+def lay_cable() -> None:
+    with IPRoute() as ip:
+        ip.link("add", ifname="eth0", kind="veth", peer={"ifname": "peer"})
+        (index,) = ip.link_lookup(ifname="eth0")
+        ip.addr("add", index=index, address=str(OWN), prefixlen=24)
+        ip.addr("add", index=index, address=str(OWN6), prefixlen=64, flags=NODAD)
+        for name in ("peer", "eth0", "lo"):
+            ip.link("set", index=ip.link_lookup(ifname=name)[0], state="up")
 
 
 ONE, TWO = (Hop(IPAddress(f"10.0.0.{number}"), "eth0", number) for number in (1, 7))
@@ -68,6 +76,7 @@ STEPS = (
     Step(RuleKey(OWN, 2000, 2000), ABSENT, PRESENT),
     Step(RuleKey(IPAddress("2001:db8::2"), 2000, 2000), ABSENT, PRESENT),
     Step(RouteKey(254, IPNetwork("0.0.0.0/0"), 0), ABSENT, Route(PEER, "eth0")),
+    Step(RouteKey(254, IPNetwork("::/0"), 1), ABSENT, Route(PEER6, "eth0")),
     Step(RouteKey(2000, IPNetwork("0.0.0.0/0"), 9), ABSENT, Route(PEER, "eth0", metrics=(("advmss", 1440),))),
     Step(RouteKey(254, IPNetwork("10.9.0.0/16"), 5, 8), ABSENT, Route(None, "", hops=(ONE, TWO))),
     Step(
@@ -107,7 +116,7 @@ def test_program_is_attached_seen_by_its_name_replaced_and_removed(host: Host) -
 def test_filters_of_others_on_the_same_hook_are_seen(host: Host, direction: str) -> None:
     host.apply(Step(ClsactKey("eth0"), ABSENT, PRESENT))
     parent = 0xFFFFFFF2 if direction == "ingress" else 0xFFFFFFF3
-    with NetNS(NAME) as ip, bpf.loaded_decap((), ()) as program:
+    with IPRoute() as ip, bpf.loaded_decap((), ()) as program:
         index = ip.link_lookup(ifname="eth0")[0]
         ip.tc(
             "add-filter", "bpf", index, parent=parent, fd=program, name="other", prio=5, protocol=3, classid=1
