@@ -58,7 +58,6 @@ class ConnectionsCounted:
     destination_ids: frozenset[int]
 
 
-
 Event = (
     ConfigurationApplied
     | LinkChanged

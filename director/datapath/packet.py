@@ -77,9 +77,7 @@ class PacketDatapath:
 
     def add_interface(self, index: int, filter_fd: int) -> None:
         """Forward what comes in on this interface and passes the socket filter."""
-        _check(
-            lib.lb_pool_add_interface(self._pool, index, filter_fd), f"no ring on interface {index}"
-        )
+        _check(lib.lb_pool_add_interface(self._pool, index, filter_fd), f"no ring on interface {index}")
 
     def remove_interface(self, index: int) -> None:
         """Stop forwarding on this interface, which may be gone already."""

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <string.h>
@@ -11,6 +12,10 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING /* Linux 5.14; older kernels ignore it, and the filter does the work */
+#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
+#endif
 
 enum {
 	LB_QUEUE_BYTES = 64 << 20, /* large frames that may wait on the socket, as the kernel accounts them */
@@ -21,8 +26,24 @@ static int lb_set(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value)) ? -errno : 0;
 }
 
+/* Take nothing: a socket that is bound and not yet in its fanout group would get every frame beside the group. */
+static int lb_ring_shut(int fd)
+{
+	struct sock_filter reject = {.code = BPF_RET | BPF_K, .k = 0};
+	struct sock_fprog program = {.len = 1, .filter = &reject};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) ? -errno : 0;
+}
+
+static int lb_ring_unshut(int fd, int filter_fd)
+{
+	if (filter_fd < 0)
+		return lb_set(fd, SOL_SOCKET, SO_DETACH_FILTER, 0);
+	return lb_set(fd, SOL_SOCKET, SO_ATTACH_BPF, filter_fd);
+}
+
 /* All options that must be in place before the ring is made. */
-static int lb_ring_options(int fd, int filter_fd)
+static int lb_ring_options(int fd)
 {
 	int failed = lb_set(fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2);
 
@@ -34,8 +55,8 @@ static int lb_ring_options(int fd, int filter_fd)
 		failed = lb_set(fd, SOL_PACKET, PACKET_COPY_THRESH, 1);
 	if (!failed)
 		failed = lb_set(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1);
-	if (!failed && filter_fd >= 0)
-		failed = lb_set(fd, SOL_SOCKET, SO_ATTACH_BPF, filter_fd);
+	if (!failed)
+		failed = lb_ring_shut(fd);
 	if (!failed)
 		failed = lb_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, LB_QUEUE_BYTES);
 	return failed;
@@ -70,23 +91,23 @@ static int lb_ring_bind(struct lb_ring *ring)
 	return bind(ring->fd, (struct sockaddr *)&address, sizeof(address)) ? -errno : 0;
 }
 
-/* Begin or join a fanout group: frames are spread by a hash of their flow. */
+/* Begin or join a fanout group: frames are spread by a hash of their flow. The group has options of its own. */
 static int lb_ring_fanout(struct lb_ring *ring, int *fanout)
 {
-	int value = PACKET_FANOUT_HASH << 16;
+	int value = (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_IGNORE_OUTGOING) << 16;
 	socklen_t length = sizeof(value);
 	int failed;
 
-	if (*fanout == 0)
+	if (*fanout == LB_FANOUT_NONE)
 		return 0;
-	if (*fanout > 0)
+	if (*fanout != LB_FANOUT_NEW)
 		return lb_set(ring->fd, SOL_PACKET, PACKET_FANOUT, value | *fanout);
 	failed = lb_set(ring->fd, SOL_PACKET, PACKET_FANOUT, value | PACKET_FANOUT_FLAG_UNIQUEID << 16);
 	if (failed)
 		return failed;
 	if (getsockopt(ring->fd, SOL_PACKET, PACKET_FANOUT, &value, &length))
 		return -errno;
-	*fanout = value & 0xffff;
+	*fanout = value & 0xffff; /* 0 is an id like any other */
 	return 0;
 }
 
@@ -99,13 +120,15 @@ int lb_ring_open(struct lb_ring *ring, u32 ifindex, int filter_fd, int *fanout)
 	ring->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (ring->fd < 0)
 		return -errno;
-	failed = lb_ring_options(ring->fd, filter_fd);
+	failed = lb_ring_options(ring->fd);
 	if (!failed)
 		failed = lb_ring_map(ring);
 	if (!failed)
 		failed = lb_ring_bind(ring);
 	if (!failed)
 		failed = lb_ring_fanout(ring, fanout);
+	if (!failed)
+		failed = lb_ring_unshut(ring->fd, filter_fd);
 	if (failed)
 		lb_ring_close(ring);
 	return failed;

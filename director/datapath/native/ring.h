@@ -40,10 +40,15 @@ struct lb_ring_frame {
 	struct virtio_net_hdr offload;
 };
 
+/* A ring's part in a fanout group: none, the first of a new group, or (0 and above) the group with this id. */
+enum {
+	LB_FANOUT_NONE = -2,
+	LB_FANOUT_NEW = -1,
+};
+
 /*
- * Open a ring on the interface. `filter_fd` is a socket filter program that chooses the frames, or -1 for all;
- * `*fanout` is 0 for a lone socket, -1 to begin a fanout group (its id is put there), else the group to join.
- * 0 or negative errno.
+ * Open a ring on the interface. `filter_fd` is a socket filter program that chooses the frames, or -1 for all.
+ * A new fanout group's id is put into `*fanout`. 0 or negative errno.
  */
 int lb_ring_open(struct lb_ring *ring, u32 ifindex, int filter_fd, int *fanout);
 void lb_ring_close(struct lb_ring *ring);

@@ -113,9 +113,11 @@ int lb_segment(struct lb_ctx *ctx, const struct lb_result *result, struct lb_sin
 
 	if (lb_cut_prepare(&cut))
 		return -1;
-	for (u32 offset = 0; offset < cut.payload; offset += cut.size, number++)
-		if (lb_cut_one(&cut, sink, number, offset))
+	/* One that carries nothing is a segment, too. */
+	do {
+		if (lb_cut_one(&cut, sink, number, number * cut.size))
 			return -1;
+	} while (++number * cut.size < cut.payload);
 	ctx->worker->ip_id += number;
 	return 0;
 }

@@ -272,7 +272,7 @@ static void lb_worker_drop_ring(struct lb_worker *worker, u32 ifindex)
 
 int lb_pool_add_interface(struct lb_pool *pool, u32 ifindex, int filter_fd)
 {
-	int fanout = pool->datapath->workers > 1 ? -1 : 0;
+	int fanout = pool->datapath->workers > 1 ? LB_FANOUT_NEW : LB_FANOUT_NONE;
 
 	if (lb_worker_find(&pool->worker[0], ifindex) >= 0)
 		return -EEXIST;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The limits hold what the table image has room for, and no more."""
+"""The limits hold what the table image and the data path have room for, and no more."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from pathlib import Path
 
 from director.config import limits
 
-TABLE = Path(__file__).parents[3] / "director" / "datapath" / "native" / "table.h"
+NATIVE = Path(__file__).parents[3] / "director" / "datapath" / "native"
+
+
+def constants(header: str) -> dict[str, str]:
+    return dict(re.findall(r"\b(LB_MAX_\w+) = (\d+)", (NATIVE / header).read_text()))
+
+
+def test_there_can_be_as_many_workers_as_the_data_path_takes() -> None:
+    assert str(limits.MAX_WORKERS) == constants("datapath.h")["LB_MAX_WORKERS"]
 
 
 def test_the_limits_are_those_of_the_table_image() -> None:
-    found = dict(re.findall(r"\b(LB_MAX_\w+) = (\d+)", TABLE.read_text()))
+    found = constants("table.h")
     stable_ids_start_at = 1
     assert {
         "LB_MAX_SERVICES": str(limits.MAX_SERVICES + stable_ids_start_at),
