@@ -20,6 +20,7 @@ from realserver.settings import (
     RouteKey,
 )
 
+KERNELS_TABLES = range(253, 256)  # default, main, local
 SOURCE_TABLE = 2000  # the routing table for --source where no --table is given
 
 
@@ -77,6 +78,8 @@ def _refuse_stray_options(request: Request) -> None:
             )
     if request.table and not request.source:
         raise WantedError("--table goes with --source ADDRESS")
+    if request.table in KERNELS_TABLES:
+        raise WantedError(f"--table {request.table} is one of the kernel's own (253 to 255): give another")
 
 
 def _entrance(have: HostState, request: Request, vip: IPAddress) -> str:

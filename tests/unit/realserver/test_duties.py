@@ -79,6 +79,10 @@ STRAY = (
     (replace(DR, mtu=1400), "--mtu goes with --method tun, not with --method dr"),
     (replace(DR, decapsulation=Decapsulation.EBPF), "--decap goes with --method tun, not with --method dr"),
     (Request((VIP,), Method.NAT, director=DIRECTOR, table=7), "--table goes with --source ADDRESS"),
+    (
+        Request((VIP,), Method.NAT, director=DIRECTOR, source=OWN, table=254),
+        "--table 254 is one of the kernel's own (253 to 255): give another",
+    ),
 )
 
 
