@@ -100,7 +100,10 @@ static LB_INLINE u64 lb_range_sum(struct lb_ctx *ctx, u32 offset, u32 length)
 	return lb_bytes_sum(ctx->data + offset, length);
 }
 
-/* Compute a partial checksum in full, so that the frame may change its shape. */
+/*
+ * Compute a partial checksum in full, so that the frame may change its shape. The offload facts may lie: the field must
+ * be behind the IP header, which others have read already, and inside the frame.
+ */
 static inline void lb_complete_checksum(struct lb_ctx *ctx)
 {
 	u32 start = ctx->offload.csum_start, field = start + ctx->offload.csum_offset;
@@ -109,7 +112,7 @@ static inline void lb_complete_checksum(struct lb_ctx *ctx)
 	if (!lb_partial(ctx))
 		return;
 	ctx->offload.flags = 0;
-	if (start > lb_frame_length(ctx) || field + sizeof(sum) > lb_frame_length(ctx))
+	if (start < LB_ETH_HLEN + (ctx->data[LB_ETH_HLEN] & 0xf) * 4U || field + sizeof(sum) > lb_frame_length(ctx))
 		return;
 	sum = ~lb_csum_fold(lb_bytes_sum(ctx->data + start, lb_frame_length(ctx) - start));
 	if (sum == 0 && ctx->offload.csum_offset == offsetof(struct lb_udp, checksum))
@@ -119,16 +122,18 @@ static inline void lb_complete_checksum(struct lb_ctx *ctx)
 
 static LB_INLINE void lb_l4_replace(struct lb_ctx *ctx, u32 field, be32 from, be32 to, u32 flags)
 {
+	/* A partial checksum elsewhere is that of a packet within the packet. */
+	int partial = lb_partial(ctx) && ctx->offload.csum_start + ctx->offload.csum_offset == field;
 	be16 sum;
 
 	if (field + sizeof(sum) > lb_frame_length(ctx))
 		return;
 	memcpy(&sum, ctx->data + field, sizeof(sum));
-	if (!lb_partial(ctx))
+	if (!partial)
 		lb_csum_replace32(&sum, from, to);
 	else if (flags & LB_L4_PSEUDO)
 		sum = lb_csum_fold((u64)sum + (u32)~from + to); /* not complemented: it is still being summed up */
-	if (sum == 0 && (flags & LB_L4_UDP) && !lb_partial(ctx))
+	if (sum == 0 && (flags & LB_L4_UDP) && !partial)
 		sum = 0xffff;
 	memcpy(ctx->data + field, &sum, sizeof(sum));
 }
