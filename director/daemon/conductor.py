@@ -19,6 +19,7 @@ from director.commands import Command
 from director.daemon.errors import DaemonError
 from director.daemon.interfaces import Interfaces
 from director.daemon.orders import Orders
+from director.daemon.scouting import Scout, new_addresses
 from director.engine import Engine
 from director.events import ConfigurationApplied, Event, LinkChanged, LinkRemoved
 from director.host.addresses import Addresses
@@ -36,18 +37,21 @@ class Conductor:
         orders: Orders,
         interfaces: Interfaces,
         addresses: Addresses,
+        scout: Scout,
         events: asyncio.Queue[Event],
     ) -> None:
         self._engine = engine
         self._orders = orders
         self._interfaces = interfaces
         self._addresses = addresses
+        self._scout = scout
         self._events = events
         self._turn = asyncio.Lock()
 
     async def apply(self, configuration: Configuration) -> None:
         """Put a configuration in force; DaemonError when the machine did not take all of it."""
-        failures = await self._take(self._waiting(ConfigurationApplied(configuration)))
+        ways = await self._scout.ways(new_addresses(self._engine.configuration, configuration))
+        failures = await self._take(self._waiting(ConfigurationApplied(configuration), *ways))
         if failures:
             raise DaemonError(errno.EIO, f"not all of the configuration is in force: {'; '.join(failures)}")
 

@@ -33,6 +33,7 @@ from director.daemon.numbers import Numbers
 from director.daemon.options import Options
 from director.daemon.orders import Orders, Shells
 from director.daemon.port import Port
+from director.daemon.scouting import Scout
 from director.datapath.attachment import Attachments
 from director.datapath.errors import DatapathError
 from director.datapath.guard import Guard
@@ -132,7 +133,8 @@ class Running:
         """Put the engine over the shells and start what goes on by itself."""
         orders = Orders(shells, self._events.put_nowait)
         stack.push_async_callback(orders.stop)
-        conductor = Conductor(engine, orders, interfaces, shells.addresses, self._events)
+        scout = Scout(shells.kernel, shells.watcher, shells.neighbours)
+        conductor = Conductor(engine, orders, interfaces, shells.addresses, scout, self._events)
         numbers = Numbers(engine, datapath)
         for going_on in (
             conductor.attend(),

@@ -11,6 +11,7 @@ the MAC.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 
 from netaddr import IPAddress
@@ -25,10 +26,13 @@ from director.host.messages import (
     NUD_PERMANENT,
     NUD_REACHABLE,
     NUD_STALE,
+    neighbour_of,
 )
+from director.model import Neighbour
 
 NTF_USE = 0x01
 NUD_NONE = 0
+LOOK_AGAIN = 0.003  # seconds; a neighbour on the segment answers within less
 SETTLED = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE
 UNSETTLED = {NUD_NONE, NUD_STALE, NUD_FAILED}  # the others are settled or being asked for
 
@@ -43,6 +47,16 @@ class Neighbours:
         """Have this neighbour found out. That the interface is gone is no error."""
         if not await self._state(interface, address) & SETTLED:
             await self._use(interface, address)
+
+    async def found(self, interface: int, address: IPAddress) -> Neighbour:
+        """Wait until this neighbour's MAC is known; how long that may take is the caller's affair."""
+        while True:
+            with suppress(NetlinkError):  # not known yet
+                (message, *_) = await self._kernel.neigh("get", ifindex=interface, dst=str(address))
+                neighbour = neighbour_of(message)
+                if neighbour is not None and neighbour.mac is not None:
+                    return neighbour
+            await asyncio.sleep(LOOK_AGAIN)
 
     async def refresh(self, needed: frozenset[tuple[int, IPAddress]]) -> None:
         """Confirm each of these that is stale, and ask again for each that is lost or has failed.

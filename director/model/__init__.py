@@ -2,6 +2,7 @@
 """The nouns of the director: frozen, pure, and importing nothing of the floors above."""
 
 from director.model.configuration import Configuration, Settings, Timeouts, Tunables
+from director.model.network import Link, Neighbour, NextHop, Route
 from director.model.service import (
     Destination,
     ForwardingMethod,
@@ -11,7 +12,6 @@ from director.model.service import (
     ServiceKey,
     VirtualService,
 )
-from director.model.network import Link, Neighbour, NextHop, Route
 
 __all__ = [
     "Configuration",

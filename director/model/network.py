@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the kernel knows of the network around us: links, routes, neighbours, and the next hop they add up to."""
+"""What the kernel knows of the network: links, routes, neighbours, and the next hop they add up to."""
 
 from __future__ import annotations
 

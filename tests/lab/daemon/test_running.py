@@ -58,6 +58,19 @@ def test_a_director_holds_its_place_while_it_runs_and_leaves_nothing(
     run(scenario)
 
 
+def test_a_new_server_is_in_the_tables_with_its_way_from_the_first_image_on(
+    joined: Segment, file: Path, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with started(Options(socket=tmp_path / "control.sock", config=file)) as director:
+            with_servers = [d for d in map(decode, director.datapath.images) if d.destinations]
+            (destination,) = with_servers[0].destinations.values()
+            assert destination.next_hop is not None
+            assert destination.next_hop.destination_mac == EUI(PEER_MAC)
+
+    run(scenario)
+
+
 def test_the_way_to_a_server_is_found_before_any_traffic(joined: Segment, file: Path, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with started(Options(socket=tmp_path / "control.sock", config=file)) as director:

@@ -15,8 +15,23 @@ from netaddr import EUI, IPAddress
 from director.commands import Command, SetAddresses, SetGuard
 from director.daemon.conductor import Conductor
 from director.daemon.errors import DaemonError
-from director.events import ConfigurationApplied, Event, LinkChanged, LinkRemoved, RoutesChanged
-from director.model import Configuration, Link
+from director.events import (
+    ConfigurationApplied,
+    Event,
+    LinkChanged,
+    LinkRemoved,
+    RouteResolved,
+    RoutesChanged,
+)
+from director.model import (
+    Configuration,
+    Destination,
+    ForwardingMethod,
+    Link,
+    Protocol,
+    ServiceKey,
+    VirtualService,
+)
 
 ETH0 = Link(2, "eth0", EUI("02-00-00-00-00-01"), 1500, up=True)
 ORDERS: list[Command] = [SetGuard(frozenset()), SetAddresses(frozenset({IPAddress("192.0.2.1")}))]
@@ -29,6 +44,16 @@ class Around:
     told: list[Any] = field(default_factory=list)
     failing: type | None = None
     newly_taken: bool = False
+    learnt: tuple[Event, ...] = ()
+
+    @property
+    def configuration(self) -> Configuration:
+        return Configuration()
+
+    async def ways(self, addresses: Sequence[IPAddress]) -> tuple[Event, ...]:
+        if addresses:
+            self.told.append(("scout", *addresses))
+        return self.learnt
 
     def handle_all(self, events: Sequence[Event]) -> list[Command]:
         self.told.append(tuple(events))
@@ -57,7 +82,7 @@ def conduct(around: Around, *waiting: Event) -> Conductor:
     events: asyncio.Queue[Event] = asyncio.Queue()
     for event in waiting:
         events.put_nowait(event)
-    return Conductor(around, around, around, around, events)  # type: ignore[arg-type]
+    return Conductor(around, around, around, around, around, events)  # type: ignore[arg-type]
 
 
 def attend(around: Around, *waiting: Event) -> list[Any]:
@@ -80,6 +105,18 @@ def test_a_configuration_comes_after_all_that_is_older() -> None:
     around, configuration = Around(), Configuration()
     asyncio.run(conduct(around, RoutesChanged()).apply(configuration))
     assert around.told == [(RoutesChanged(), ConfigurationApplied(configuration)), *ORDERS]
+
+
+def test_the_ways_to_new_servers_are_learnt_first_and_told_with_the_configuration() -> None:
+    server = IPAddress("10.0.0.2")
+    service = VirtualService(
+        ServiceKey(Protocol.TCP, IPAddress("192.0.2.1"), 80),
+        destinations=(Destination(server, 80, ForwardingMethod.DR),),
+    )
+    way, configuration = RouteResolved(server, None), Configuration((service,))
+    around = Around(learnt=(way,))
+    asyncio.run(conduct(around).apply(configuration))
+    assert around.told == [("scout", server), (ConfigurationApplied(configuration), way), *ORDERS]
 
 
 def test_an_interface_is_taken_before_the_engine_hears_of_it_and_then_holds_the_addresses() -> None:

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Learn the ways to new destinations before they are put in force.
+
+The engine asks for what it lacks, and its tables wait for nobody: a connection that is scheduled to a server
+whose MAC is not known yet loses its first packet, and its client waits a second to send it again. The kernel's
+own forwarding would have queued it. So an order that brings new servers first has their routes and neighbours
+found out, for as long as that is a matter of milliseconds; what takes longer is not waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from netaddr import IPAddress
+from pyroute2 import AsyncIPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from director.events import Event, NeighbourChanged, RouteResolved
+from director.host.neighbours import Neighbours
+from director.host.routes import resolve_route
+from director.host.watcher import Watcher
+from director.model import Configuration
+
+PATIENCE = 0.3
+"""Seconds that an order may wait for its servers' ways."""
+
+
+class Scout:
+    """Goes ahead of the configuration."""
+
+    def __init__(self, kernel: AsyncIPRoute, watcher: Watcher, neighbours: Neighbours) -> None:
+        self._kernel = kernel
+        self._watcher = watcher
+        self._neighbours = neighbours
+
+    async def ways(self, addresses: Iterable[IPAddress]) -> tuple[Event, ...]:
+        """Return what is learnt about these addresses in time, as the events that tell it."""
+        learnt: list[Event] = []
+        with suppress(TimeoutError, OSError, NetlinkError):
+            async with asyncio.timeout(PATIENCE):
+                for address in addresses:
+                    await self._ask(address, learnt.append)
+                for event in tuple(learnt):
+                    await self._wait(event, learnt.append)
+        return tuple(learnt)
+
+    async def _ask(self, address: IPAddress, learn: Callable[[Event], None]) -> None:
+        route = await resolve_route(self._kernel, address, self._watcher.links)
+        learn(RouteResolved(address, route))
+        if route is not None:
+            await self._neighbours.solicit(route.interface, route.neighbour)
+
+    async def _wait(self, event: Event, learn: Callable[[Event], None]) -> None:
+        if isinstance(event, RouteResolved) and event.route is not None:
+            learn(
+                NeighbourChanged(await self._neighbours.found(event.route.interface, event.route.neighbour))
+            )
+
+
+def new_addresses(before: Configuration, after: Configuration) -> tuple[IPAddress, ...]:
+    """List the destinations' addresses that the second configuration has and the first has not."""
+    known = frozenset(_addresses(before))
+    return tuple(dict.fromkeys(address for address in _addresses(after) if address not in known))
+
+
+def _addresses(configuration: Configuration) -> Iterable[IPAddress]:
+    return (one.address for service in configuration.services for one in service.destinations)
