@@ -118,5 +118,6 @@ class Status(TypedDict):
     workers: int
     table: Table
     generation: int
+    frames_lost: int
     next_hops: list[NextHop]
     addresses: list[str]

@@ -63,4 +63,9 @@ def _facts(answer: Status) -> Iterator[Fact]:
     yield "workers", str(answer["workers"])
     yield "connections", f"{table['used']} of {table['capacity']}"
     yield "table image", f"generation {answer['generation']}"
+    yield "frames lost", _lost(answer["frames_lost"])
     yield "addresses held", " ".join(answer["addresses"]) or "none"
+
+
+def _lost(frames: int) -> str:
+    return f"{frames} (they came faster than the workers took them)" if frames else "0"

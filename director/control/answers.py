@@ -278,6 +278,7 @@ class StatusAnswer(Answer):
     workers: int
     table: TableAnswer
     generation: int
+    frames_lost: int
     next_hops: tuple[NextHopAnswer, ...]
     addresses: tuple[str, ...]
 
@@ -292,6 +293,7 @@ class StatusAnswer(Answer):
             workers=noun.workers,
             table=TableAnswer.of(noun.table),
             generation=noun.generation,
+            frames_lost=noun.frames_lost,
             next_hops=tuple(map(NextHopAnswer.of, noun.next_hops)),
             addresses=tuple(map(str, noun.addresses)),
         )

@@ -73,6 +73,9 @@ class Reading(Collector):
         yield GaugeMetricFamily("director_table_capacity", "Entries there is room for", value=table.capacity)
         yield GaugeMetricFamily("director_table_used", "Entries in use", value=table.used)
         yield GaugeMetricFamily("director_generation", "Table image in force", value=status.generation)
+        yield CounterMetricFamily(
+            "director_frames_lost", "Frames that came faster than they were taken", value=status.frames_lost
+        )
         started = status.started.timestamp()
         yield GaugeMetricFamily(
             "director_start_time_seconds", "When it started, since the epoch", value=started

@@ -86,6 +86,7 @@ class Port:
             workers=self.settings.workers,
             table=await self._read(self.datapath.table),
             generation=self.engine.generation,
+            frames_lost=self.datapath.ring_drops(),
             next_hops=self.engine.next_hop_status(),
             addresses=tuple(sorted(held.address for held in self.addresses.held)),
         )

@@ -2,9 +2,9 @@
 """Learn the ways to new destinations before they are put in force.
 
 The engine asks for what it lacks, and its tables wait for nobody: a connection that is scheduled to a server
-whose MAC is not known yet loses its first packet, and its client waits a second to send it again. The kernel's
-own forwarding would have queued it. So an order that brings new servers first has their routes and neighbours
-found out, for as long as that is a matter of milliseconds; what takes longer is not waited for.
+whose MAC is not known yet loses its first packet, and its client waits a second to send it again. The
+kernel's own forwarding would have queued it. So an order that brings new servers first has their routes and
+neighbours found out, for as long as that is a matter of milliseconds; what takes longer is not waited for.
 """
 
 from __future__ import annotations

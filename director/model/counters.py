@@ -139,7 +139,10 @@ class TableStatus:
 
 @dataclass(frozen=True, slots=True)
 class DirectorStatus:
-    """The director as a whole; `uptime` is in seconds, `addresses` are the VIPs it holds now."""
+    """The director as a whole; `uptime` is in seconds, `addresses` are the VIPs it holds now.
+
+    `frames_lost` came faster than the workers took them: the kernel's rings were full.
+    """
 
     version: str
     pid: int
@@ -149,5 +152,6 @@ class DirectorStatus:
     workers: int
     table: TableStatus
     generation: int
+    frames_lost: int = 0
     next_hops: tuple[NextHopStatus, ...] = ()
     addresses: tuple[IPAddress, ...] = ()

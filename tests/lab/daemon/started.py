@@ -77,6 +77,9 @@ class Recording:
     def census(self) -> frozenset[int]:
         return frozenset()
 
+    def ring_drops(self) -> int:
+        return 0
+
     def connections(self, query: ConnectionQuery) -> ConnectionPage:
         return ConnectionPage((), 0)
 

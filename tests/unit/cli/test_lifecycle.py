@@ -113,5 +113,5 @@ def test_run_with_a_bad_configuration_ends_at_once(socket: Path, tmp_path: Path)
         check=False,
     )
     (line,) = done.stderr.splitlines()
-    fault = 'director.workers: "two" is not an integer from 1 to 64'
+    fault = 'director.workers: "two" is not an integer from 1 to 16'
     assert (done.returncode, done.stdout, json.loads(line)["fault"]) == (1, "", fault)

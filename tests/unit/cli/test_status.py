@@ -17,6 +17,7 @@ def test_the_whole_state_is_shown(director: StoppableDirector, run: Run) -> None
         "workers         1\n"
         "connections     5 of 1000000\n"
         "table image     generation 7\n"
+        "frames lost     3 (they came faster than the workers took them)\n"
         "addresses held  192.0.2.1\n"
         "\n"
         "INTERFACE  DATA PATH  MAC                 MTU  WHY\n"

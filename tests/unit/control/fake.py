@@ -87,6 +87,7 @@ STATUS = DirectorStatus(
     workers=1,
     table=TableStatus(1_000_000, 5),
     generation=7,
+    frames_lost=3,
     next_hops=(
         NextHopStatus(IPAddress("10.0.0.2"), NextHopState.RESOLVED, "eth0", None, EUI("02-00-00-00-00-02")),
         NextHopStatus(IPAddress("10.0.0.3"), NextHopState.NO_ROUTE),

@@ -68,6 +68,7 @@ STATUS_JSON = {
     "workers": 1,
     "table": {"capacity": 1_000_000, "used": 5},
     "generation": 7,
+    "frames_lost": 3,
     "next_hops": [
         {
             "destination": "10.0.0.2",

@@ -35,6 +35,7 @@ WANT: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {
     ("director_table_capacity", ()): 1_000_000.0,
     ("director_table_used", ()): 5.0,
     ("director_generation", ()): 7.0,
+    ("director_frames_lost_total", ()): 3.0,
     ("director_start_time_seconds", ()): STATUS.started.timestamp(),
 }
 

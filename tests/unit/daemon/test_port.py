@@ -54,6 +54,9 @@ class Rooms:
     def connections(self, query: ConnectionQuery) -> ConnectionPage:
         return ConnectionPage((), query.limit)
 
+    def ring_drops(self) -> int:
+        return 17
+
     def table(self) -> TableStatus:
         return TableStatus(1024, 3)
 
@@ -102,6 +105,7 @@ def test_the_status_is_told_whole_but_for_an_interface_that_just_went() -> None:
         interfaces=(InterfaceStatus("eth0", DatapathKind.PACKET, ONLY_ONE, ETH0.mac, 1500),),
         workers=2,
         table=TableStatus(1024, 3),
+        frames_lost=17,
         generation=5,
         next_hops=(),
         addresses=(IPAddress("192.0.2.1"), IPAddress("192.0.2.2")),
