@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A lab in which `director` forwards: real servers set up by `realserver`, services, and clients to ask them.
+
+For the tests named test_forwarding_*. All programs run in the lab's nodes, as on machines; nothing of the
+director is imported here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab import Lab, Process, RunningNode
+from tests.needs import needs
+
+NEEDS = needs(
+    "root", "netns", "veth", "bridge", "bpf", "clsact", "packet-socket", "nginx", "dnsmasq", "curl", "dig"
+)
+CLIENT = "198.51.100.10"
+DIGEST_SERVER = Path(__file__).parent / "digest_server.py"
+DIGEST_PORT = 8080
+WEIGHTS = {"rs1": 3, "rs2": 2, "rs3": 1}
+DEADLINE = 20.0
+COUNTER = itertools.count()
+PORT = itertools.count(20000)  # below those that the kernel gives out
+CURL = """url = "http://{vip}/"
+local-port = {port}
+header = "Connection: close"
+max-time = 5
+silent
+show-error
+output = "/dev/null"
+write-out = "%{{http_code}} %header{{x-served-by}}\\n"
+"""
+DIG = f"-b {CLIENT}#{{port}} @{{vip}} whoami.lab TXT +short +tries=1 +time=2\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A VIP with the method its packets go by: the servers' network, and the interface they have there."""
+
+    method: str
+    vip: str
+    network: str
+    leg: str
+    gateway: str = ""  # the director, for NAT
+
+    def server(self, node: str) -> str:
+        """Return a real server's address."""
+        return f"{self.network}.{10 + int(node[-1])}"
+
+    def duty(self) -> tuple[str, ...]:
+        """Say the arguments for `realserver up`."""
+        where = ("--director", self.gateway) if self.gateway else ("--interface", self.leg)
+        return ("--vip", self.vip, "--method", self.method, *where)
+
+
+WAYS: Mapping[str, tuple[Way, ...]] = {
+    "one-arm-dr": (Way("dr", "192.0.2.1", "10.0.0", "lan"),),
+    "two-arm-dr": (Way("dr", "192.0.2.1", "10.1.0", "back"),),
+    "tun-routed": (Way("tun", "192.0.2.2", "10.2.0", "far"),),
+    "nat-gateway": (Way("nat", "192.0.2.3", "10.3.0", "inside", "10.3.0.1"),),
+    "mixed": (
+        Way("dr", "192.0.2.1", "10.0.0", "lan"),
+        Way("tun", "192.0.2.2", "10.2.0", "far"),
+        Way("nat", "192.0.2.3", "10.3.0", "inside", "10.3.0.1"),
+    ),
+}
+PORTS = (("tcp", 80), ("udp", 53), ("tcp", DIGEST_PORT))
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A lab with a director at work."""
+
+    lab: Lab
+    ways: tuple[Way, ...]
+    directors: list[Process] = field(default_factory=list)  # the last is the one that runs
+
+    @property
+    def client(self) -> RunningNode:
+        return self.lab.node("client")
+
+    @property
+    def servers(self) -> tuple[RunningNode, ...]:
+        return tuple(self.lab.node(name) for name in WEIGHTS)
+
+    def way(self, method: str) -> Way:
+        """Return the way of a method."""
+        return next(way for way in self.ways if way.method == method)
+
+    def director(self, *arguments: str) -> str:
+        """Run a verb of `director` that must succeed."""
+        return self.lab.node("director").output_of(("director", *arguments))
+
+    def start(self) -> Process:
+        """Start the director and wait until it knows the way to every server."""
+        process = self.lab.node("director").start(
+            ("director", "run", "--config", "/run/test.toml"), log="director"
+        )
+        self.directors.append(process)
+        wanted = {way.server(node) for way in self.ways for node in WEIGHTS}
+        eventually(lambda: self.resolved() == wanted, lambda: f"no way to all servers: {process.tail()}")
+        return process
+
+    def resolved(self) -> set[str]:
+        """Name the servers whose next hop the director knows."""
+        done = self.lab.node("director").run(("director", "status", "--json"))
+        hops = json.loads(done.stdout)["next_hops"] if done.returncode == 0 else ()
+        return {hop["destination"] for hop in hops if hop["state"] == "resolved"}
+
+    def apply(self, text: str) -> None:
+        """Put a configuration in force."""
+        self.write(text)
+        self.director("config", "apply", "/run/test.toml")
+
+    def write(self, text: str) -> None:
+        (self.lab.node("director").run_directory / "test.toml").write_text(text)
+
+    def reasons(self) -> dict[str, int]:
+        """Return how many packets ended by which reason, without those that none did."""
+        answer = json.loads(self.director("stats", "--reasons", "--json"))
+        return {one["reason"]: one["packets"] for one in answer["reasons"] if one["packets"]}
+
+    def curl(self, vip: str, count: int) -> Counter[str]:
+        """Ask by HTTP, each time by a new connection; count by who answered, or by the status of what failed.
+
+        Each has a port of its own, so that none meets an older one's connection and keeps its server.
+        """
+        questions = "next\n".join(CURL.format(vip=vip, port=port) for port in itertools.islice(PORT, count))
+        done = self.client.run(("curl", "-K", "-"), stdin=questions)
+        answers = (line.split() for line in done.stdout.splitlines())
+        return Counter(words[1] if words[0] == "200" else words[0] for words in answers)
+
+    def dig(self, vip: str, count: int) -> Counter[str]:
+        """Ask by DNS, each time from a port of its own; count by who answered."""
+        questions = "".join(DIG.format(vip=vip, port=port) for port in itertools.islice(PORT, count))
+        (self.client.run_directory / "questions").write_text(questions)
+        said = self.client.run(("dig", "-f", "/run/questions")).stdout
+        return Counter(line.strip('"') for line in said.splitlines())
+
+
+@contextmanager
+def stage(topology: str, weights: Mapping[str, int] = WEIGHTS) -> Iterator[Stage]:
+    """Bring a lab up with everything in it at work."""
+    ways = WAYS[topology]
+    with Lab.up(topology, f"fw{os.getpid()}-{next(COUNTER)}") as lab:
+        it = Stage(lab, ways)
+        with ThreadPoolExecutor(len(WEIGHTS)) as threads:
+            tuple(threads.map(lambda node: _set_up(node, ways), it.servers))
+        it.write(configuration(ways, weights))
+        it.start()
+        yield it
+        left = tuple(process for process in it.directors if process.is_running)
+        assert len(left) <= 1, f"more than one director runs: {left}"
+
+
+def _set_up(node: RunningNode, ways: Sequence[Way]) -> None:
+    for way in ways:
+        node.output_of(("realserver", "up", *way.duty()))
+    node.start((sys.executable, str(DIGEST_SERVER), str(DIGEST_PORT), node.name), log="digest")
+    node.wait_port("tcp", "0.0.0.0", DIGEST_PORT, deadline=DEADLINE)
+
+
+def configuration(
+    ways: Sequence[Way],
+    weights: Mapping[str, int] = WEIGHTS,
+    scheduler: str = "wrr",
+    ports: Sequence[tuple[str, int]] = PORTS,
+) -> str:
+    """Write a configuration with a service for each way and port."""
+    return "\n".join(
+        f'[[service]]\nprotocol = "{protocol}"\naddress = "{way.vip}:{port}"\nscheduler = "{scheduler}"\n'
+        + "".join(
+            f'[[service.destination]]\naddress = "{way.server(node)}:{port}"\nmethod = "{way.method}"\n'
+            f"weight = {weight}\n"
+            for node, weight in weights.items()
+        )
+        for way in ways
+        for protocol, port in ports
+    )
+
+
+def eventually(
+    true: Callable[[], object],
+    what: Callable[[], str] = lambda: "it did not come to pass",
+    deadline: float = DEADLINE,
+) -> None:
+    """Wait until the condition holds; say what did not come to pass."""
+    end = time.monotonic() + deadline
+    while not true():
+        assert time.monotonic() < end, what()
+        time.sleep(0.05)
+
+
+def http_log(node: RunningNode) -> list[dict[str, str]]:
+    """Read nginx's access log; a last line that is not whole yet is left out."""
+    path = node.access_log("nginx")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+def dns_clients(node: RunningNode) -> Counter[str]:
+    """Count dnsmasq's queries by client."""
+    path = node.access_log("dnsmasq")
+    lines = path.read_text().splitlines() if path.exists() else []
+    return Counter(line.rsplit(" ", 1)[1] for line in lines if " query[TXT] " in line)
