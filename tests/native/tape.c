@@ -86,7 +86,8 @@ static void tape_hold_frame(const u8 *frame, u32 length)
 		tape_fail("a frame left with a wrong header checksum");
 }
 
-static void tape_hold(const struct lb_datapath *datapath, const struct lb_test_answer *answer, const u8 *out, u64 before)
+static void tape_hold(const struct lb_datapath *datapath, const struct lb_test_answer *answer, const u8 *out,
+		      u64 before)
 {
 	if (answer->reason >= LB_REASON_COUNT || lb_reason_verdict(answer->reason) != (int)answer->verdict)
 		tape_fail("a verdict that is not its reason's");

@@ -3,10 +3,10 @@
  * The connection table: a flat, fixed-size, set-associative array of 64-byte entries that every host shares.
  *
  * An entry's place follows from its key's hash: a home set of LB_WAYS entries, begun at a way that the hash names, and
- * when that set has no empty place, a second set. A search ends at the first empty place, so a hit usually touches one
- * cache line. That needs an invariant: between an entry and where its search begins, no place is empty. An entry that
- * dies therefore leaves a DEAD place, which the next claim may take; only the sweeper (conntable.c) turns dead places
- * empty again.
+ * when that set has no empty place, a second set, and so on to the last of LB_SETS. A search ends at the first empty
+ * place, so a hit usually touches one cache line. That needs an invariant: between an entry and where its search
+ * begins, no place is empty. An entry that dies therefore leaves a DEAD place, which the next claim may take; only
+ * the sweeper (conntable.c) turns dead places empty again.
  */
 #ifndef LB_CONN_H
 #define LB_CONN_H
@@ -29,14 +29,24 @@ static LB_INLINE u32 lb_hash_tag(u64 hash)
 	return (u32)(hash >> 32) | 1;
 }
 
-/* Index of the i-th place at which an entry with this hash may stand, 0 <= i < 2 * LB_WAYS. */
+/* The i-th set in which an entry with this hash may stand, 0 <= i < LB_SETS. An odd step meets no set twice. */
+static LB_INLINE u32 lb_conn_set(struct lb_ctx *ctx, u64 hash, u32 i)
+{
+	u32 step = (lb_hash_tag(hash) * 0x5bd1e995) | 1;
+
+	return ((u32)hash + i * step) & lb_conn_set_mask(ctx);
+}
+
+/* The way at which the search in each of its sets begins. */
+static LB_INLINE u32 lb_conn_way(u64 hash)
+{
+	return ((u32)hash >> 29) % LB_WAYS;
+}
+
+/* Index of the i-th place at which an entry with this hash may stand, 0 <= i < LB_SETS * LB_WAYS. */
 static LB_INLINE u32 lb_conn_place(struct lb_ctx *ctx, u64 hash, u32 i)
 {
-	u32 home = (u32)hash;
-	u32 second = home ^ (lb_hash_tag(hash) * 0x5bd1e995);
-	u32 set = (i < LB_WAYS ? home : second) & lb_conn_set_mask(ctx);
-
-	return set * LB_WAYS + ((home >> 29) + i) % LB_WAYS;
+	return lb_conn_set(ctx, hash, i / LB_WAYS) * LB_WAYS + (lb_conn_way(hash) + i) % LB_WAYS;
 }
 
 static LB_INLINE int lb_conn_has_key(const struct lb_conn *conn, const struct lb_key *key)
@@ -53,27 +63,55 @@ struct lb_found {
 	u32 index;
 };
 
+/* The live flow that a REPLY or FRAGMENT entry speaks of. 1 when it is still the same flow. */
+static LB_INLINE int lb_conn_flow_at(struct lb_ctx *ctx, u32 index, struct lb_found *flow)
+{
+	struct lb_conn *conn = lb_conn_at(ctx, index);
+	u64 control;
+
+	if (!conn)
+		return 0;
+	control = lb_conn_control(conn);
+	if (lb_control_kind(control) != LB_CONN_FLOW || !lb_conn_alive(conn, control, lb_now(ctx)))
+		return 0;
+	*flow = (struct lb_found){.conn = conn, .control = control, .index = index};
+	return 1;
+}
+
+static LB_INLINE int lb_conn_flow_of_reply(struct lb_ctx *ctx, const struct lb_found *reply, struct lb_found *flow)
+{
+	return lb_conn_flow_at(ctx, reply->conn->peer, flow) && flow->conn->peer == reply->index;
+}
+
+/* Whether an entry counts in a search. A flow that has expired may leave its REPLY standing until it is swept. */
+static LB_INLINE int lb_conn_counts(struct lb_ctx *ctx, struct lb_found *found)
+{
+	struct lb_found flow;
+
+	return lb_conn_alive(found->conn, found->control, lb_now(ctx)) &&
+	       (lb_control_kind(found->control) != LB_CONN_REPLY || lb_conn_flow_of_reply(ctx, found, &flow));
+}
+
 /* Find the live entry with this key; FLOW keys find REPLY entries too. 1 when found. */
 static LB_INLINE int lb_conn_find(struct lb_ctx *ctx, const struct lb_key *key, struct lb_found *found)
 {
 	u64 hash = lb_key_hash(ctx, key);
 
-	for (u32 i = 0; i < 2 * LB_WAYS; i++) {
-		u32 index = lb_conn_place(ctx, hash, i);
-		struct lb_conn *conn = lb_conn_at(ctx, index);
-		u64 control;
+	for (u32 i = 0; i < LB_SETS * LB_WAYS; i++) {
+		struct lb_found place = {.index = lb_conn_place(ctx, hash, i)};
 
-		if (!conn)
+		place.conn = lb_conn_at(ctx, place.index);
+		if (!place.conn)
 			return 0;
-		control = lb_conn_control(conn);
-		if (control == 0)
+		place.control = lb_conn_control(place.conn);
+		if (place.control == 0)
 			return 0;
-		if (lb_control_tag(control) != lb_hash_tag(hash) || !lb_conn_alive(conn, control, lb_now(ctx)) ||
-		    !lb_conn_has_key(conn, key))
+		if (lb_control_tag(place.control) != lb_hash_tag(hash) || !lb_conn_has_key(place.conn, key) ||
+		    !lb_conn_counts(ctx, &place))
 			continue;
-		if (lb_conn_control(conn) != control)
+		if (lb_conn_control(place.conn) != place.control)
 			continue;
-		*found = (struct lb_found){.conn = conn, .control = control, .index = index};
+		*found = place;
 		return 1;
 	}
 	return 0;
@@ -153,7 +191,7 @@ static LB_INLINE int lb_conn_claim(struct lb_ctx *ctx, const struct lb_key *key,
 	u64 hash = lb_key_hash(ctx, key);
 	struct lb_found victim = {0};
 
-	for (u32 i = 0; i < 2 * LB_WAYS; i++) {
+	for (u32 i = 0; i < LB_SETS * LB_WAYS; i++) {
 		struct lb_found place = {.index = lb_conn_place(ctx, hash, i)};
 
 		place.conn = lb_conn_at(ctx, place.index);
@@ -209,26 +247,6 @@ static LB_INLINE void lb_conn_set_state(struct lb_ctx *ctx, struct lb_found *fou
 		lb_count_state(ctx, found->conn->dest, old, -1);
 		lb_count_state(ctx, found->conn->dest, state, 1);
 	}
-}
-
-/* The live flow that a REPLY or FRAGMENT entry speaks of. 1 when it is still the same flow. */
-static LB_INLINE int lb_conn_flow_at(struct lb_ctx *ctx, u32 index, struct lb_found *flow)
-{
-	struct lb_conn *conn = lb_conn_at(ctx, index);
-	u64 control;
-
-	if (!conn)
-		return 0;
-	control = lb_conn_control(conn);
-	if (lb_control_kind(control) != LB_CONN_FLOW || !lb_conn_alive(conn, control, lb_now(ctx)))
-		return 0;
-	*flow = (struct lb_found){.conn = conn, .control = control, .index = index};
-	return 1;
-}
-
-static LB_INLINE int lb_conn_flow_of_reply(struct lb_ctx *ctx, const struct lb_found *reply, struct lb_found *flow)
-{
-	return lb_conn_flow_at(ctx, reply->conn->peer, flow) && flow->conn->peer == reply->index;
 }
 
 static LB_INLINE int lb_conn_flow_of_fragment(struct lb_ctx *ctx, const struct lb_found *piece, struct lb_found *flow)

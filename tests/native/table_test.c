@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The connection table against a shadow of it: `table_test alone|together TAPE`.
+ *
+ * The tape holds one image with a UDP service that is reached by NAT, a client's datagram and a real server's answer;
+ * flows differ by the client's port. `alone`: in a table that is too small, a live flow is always found and a dead one
+ * never. `together`: workers, sweeps and swaps of the image at once; when all is over, nothing is left and every
+ * count is back at zero.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conntable.h"
+#include "tape.h"
+
+enum {
+	FLOWS = 24,
+	STEPS = 1000000,
+	SMALL_SETS = 2,
+	LIFE = 7000, /* ms: the image's UDP timeout */
+	WORKERS = 3,
+	SHARED_SETS = 8,
+	STEPS_TOGETHER = 400000,
+	CLIENT_PORT_ASKING = LB_ETH_HLEN + 20,
+	CLIENT_PORT_ANSWERING = LB_ETH_HLEN + 22,
+	FIRST_PORT = 40000,
+	DEST = 1, /* the only one */
+	FRAME_MAX = 128,
+};
+
+struct script {
+	struct tape tape;
+	struct tape_record image;
+	struct tape_arrival asking, answering;
+	u8 question[FRAME_MAX], answer[FRAME_MAX];
+	u32 question_length, answer_length;
+};
+
+static void script_read(struct script *script, const char *path)
+{
+	struct tape_record record;
+
+	script->tape = tape_open(path);
+	while (tape_next(&script->tape, &record)) {
+		int first = script->question_length == 0;
+		u32 length = record.length - sizeof(struct tape_arrival);
+
+		if (record.kind == TAPE_SWAP)
+			script->image = record;
+		if (record.kind != TAPE_FRAME || length > FRAME_MAX)
+			continue;
+		memcpy(first ? &script->asking : &script->answering, record.body, sizeof(struct tape_arrival));
+		memcpy(first ? script->question : script->answer, record.body + sizeof(struct tape_arrival), length);
+		*(first ? &script->question_length : &script->answer_length) = length;
+	}
+}
+
+static u32 next_random(u64 *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return (u32)(*seed >> 16);
+}
+
+/* Send the question or the answer of a flow through a worker; returns the reason. */
+static u32 script_send(const struct script *script, struct lb_datapath *datapath, u32 worker, u32 flow, int asks,
+		       u32 now)
+{
+	const struct tape_arrival *arrival = asks ? &script->asking : &script->answering;
+	u32 length = asks ? script->question_length : script->answer_length;
+	be16 port = lb_htons(FIRST_PORT + flow);
+	struct lb_test_answer answer;
+	u8 frame[FRAME_MAX], out[2 * FRAME_MAX];
+	struct lb_test_frame in = {.data = frame, .length = length, .ifindex = arrival->ifindex};
+
+	memcpy(frame, asks ? script->question : script->answer, length);
+	memcpy(frame + (asks ? CLIENT_PORT_ASKING : CLIENT_PORT_ANSWERING), &port, sizeof(port));
+	if (lb_datapath_try(datapath, worker, &in, now, out, sizeof(out), &answer))
+		tape_fail("a frame was not tried");
+	return answer.reason;
+}
+
+struct shadow {
+	u32 expires[FLOWS]; /* 0: no flow */
+	u32 now;
+};
+
+static int shadow_lives(const struct shadow *shadow, u32 flow)
+{
+	return shadow->expires[flow] > shadow->now;
+}
+
+static u32 shadow_count(const struct shadow *shadow)
+{
+	u32 count = 0;
+
+	for (u32 flow = 0; flow < FLOWS; flow++)
+		count += shadow_lives(shadow, flow);
+	return count;
+}
+
+static void hold_step(struct shadow *shadow, u32 flow, int asks, u32 reason)
+{
+	int lives = shadow_lives(shadow, flow);
+
+	if (lives && reason != (asks ? LB_REASON_HIT : LB_REASON_REPLY))
+		tape_fail("a live flow was not found");
+	if (!lives && !asks && reason != LB_REASON_NO_SERVICE)
+		tape_fail("a dead flow's answer was forwarded");
+	if (!lives && asks && reason != LB_REASON_NEW && reason != LB_REASON_TABLE_FULL)
+		tape_fail("a dead flow was found");
+	/* A flow takes two places: with fewer than a set's worth taken, neither set can be full. */
+	if (reason == LB_REASON_TABLE_FULL && 2 * shadow_count(shadow) + 2 <= LB_WAYS)
+		tape_fail("a table with room was called full");
+	if (lives || reason == LB_REASON_NEW)
+		shadow->expires[flow] = shadow->now + LIFE;
+}
+
+static void hold_counts(struct lb_datapath *datapath, const struct shadow *shadow)
+{
+	struct lb_conn_query every = {0};
+	struct lb_dest_state state = lb_datapath_dest_state(datapath, DEST);
+
+	if (lb_conns_count(datapath, &every, shadow->now) != shadow_count(shadow))
+		tape_fail("the listing is not what lives");
+	if (state.active != 0 || state.inactive < shadow_count(shadow) || state.inactive > FLOWS)
+		tape_fail("the destination's counts are not its connections");
+}
+
+static void hold_nothing_left(struct lb_datapath *datapath, u32 now)
+{
+	struct lb_conn_query every = {0};
+	struct lb_dest_state state;
+
+	lb_datapath_sweep(datapath, now);
+	state = lb_datapath_dest_state(datapath, DEST);
+	if (lb_conns_count(datapath, &every, now) || state.active || state.inactive)
+		tape_fail("something is left when all has ended");
+}
+
+static void run_alone(const struct script *script)
+{
+	struct lb_datapath *datapath = lb_datapath_new(SMALL_SETS, 1, 1);
+	struct lb_sweeper *sweeper = datapath ? lb_sweeper_new(datapath) : NULL;
+	struct shadow shadow = {.now = 1000};
+	u32 reasons[LB_REASON_COUNT] = {0};
+	u64 seed = 0x2545f4914f6cdd1d;
+
+	if (!sweeper)
+		tape_fail("no memory");
+	tape_steer(datapath, &script->image);
+	for (u32 step = 0; step < STEPS; step++) {
+		u32 dice = next_random(&seed) % 100, flow = next_random(&seed) % FLOWS, reason;
+		int asks = next_random(&seed) % 3 != 0;
+
+		if (dice < 15)
+			shadow.now += next_random(&seed) % 2000;
+		else if (dice < 30)
+			lb_sweep(sweeper, 1 + next_random(&seed) % SMALL_SETS, shadow.now);
+		reason = script_send(script, datapath, 0, flow, asks, shadow.now);
+		reasons[reason]++;
+		hold_step(&shadow, flow, asks, reason);
+		if (dice > 95)
+			hold_counts(datapath, &shadow);
+	}
+	if (!reasons[LB_REASON_HIT] || !reasons[LB_REASON_TABLE_FULL] || !reasons[LB_REASON_REPLY])
+		tape_fail("the steps did not reach what they are there for");
+	hold_nothing_left(datapath, shadow.now + 10 * LIFE);
+	lb_sweeper_free(sweeper);
+	lb_datapath_free(datapath);
+}
+
+struct thread {
+	const struct script *script;
+	struct lb_datapath *datapath;
+	u32 *now;
+	u32 worker;
+	u32 running;
+};
+
+static void *run_worker(void *argument)
+{
+	struct thread *thread = argument;
+	u64 seed = 0x2545f4914f6cdd1d + thread->worker;
+
+	for (u32 step = 0; step < STEPS_TOGETHER; step++) {
+		u32 flow = next_random(&seed) % (2 * FLOWS), now = __atomic_load_n(thread->now, __ATOMIC_RELAXED);
+		int asks = next_random(&seed) % 3 != 0;
+
+		script_send(thread->script, thread->datapath, thread->worker, flow, asks, now);
+	}
+	__atomic_store_n(&thread->running, 0, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static int any_running(struct thread *threads)
+{
+	int running = 0;
+
+	for (u32 i = 0; i < WORKERS; i++)
+		running |= __atomic_load_n(&threads[i].running, __ATOMIC_ACQUIRE);
+	return running;
+}
+
+static void run_together(const struct script *script)
+{
+	struct lb_datapath *datapath = lb_datapath_new(SHARED_SETS, WORKERS, 1);
+	struct lb_sweeper *sweeper = datapath ? lb_sweeper_new(datapath) : NULL;
+	struct thread threads[WORKERS];
+	pthread_t ids[WORKERS];
+	u32 now = 1000;
+
+	if (!sweeper)
+		tape_fail("no memory");
+	tape_steer(datapath, &script->image);
+	for (u32 i = 0; i < WORKERS; i++) {
+		threads[i] =
+		    (struct thread){.script = script, .datapath = datapath, .now = &now, .worker = i, .running = 1};
+		if (pthread_create(&ids[i], NULL, run_worker, &threads[i]))
+			tape_fail("no thread");
+	}
+	for (u64 turn = 0; any_running(threads); turn++) {
+		lb_sweep(sweeper, 1 + turn % SHARED_SETS, now);
+		__atomic_add_fetch(&now, 50, __ATOMIC_RELAXED);
+		if (turn % 16 == 0)
+			tape_steer(datapath, &script->image);
+	}
+	for (u32 i = 0; i < WORKERS; i++)
+		pthread_join(ids[i], NULL);
+	hold_nothing_left(datapath, now + 10 * LIFE);
+	lb_sweeper_free(sweeper);
+	lb_datapath_free(datapath);
+}
+
+int main(int argc, char **argv)
+{
+	struct script script = {0};
+
+	if (argc != 3)
+		tape_fail("usage: table_test alone|together TAPE");
+	script_read(&script, argv[2]);
+	if (!strcmp(argv[1], "alone"))
+		run_alone(&script);
+	else
+		run_together(&script);
+	free(script.tape.bytes);
+	return 0;
+}
