@@ -3,7 +3,7 @@
  * Sweeping and listing the connection table.
  *
  * The sweeper alone makes dead places empty. It may do so when no search for a live entry passes the place: none in
- * the set itself, and none that overflowed from this set into its second one (a search goes there only past a set
+ * the set itself, and none that overflowed from this set into a later one (a search goes there only past a set
  * without an empty place). It learns the overflows in one round and uses them in the next. A place must have been dead
  * since before that round began: then it was free to be claimed all the time, and nothing can have overflowed since.
  */
@@ -19,7 +19,7 @@ struct lb_sweeper {
 	u32 began;	    /* this round, ms */
 	u32 known_since;    /* when the round of `overflowed` began */
 	int known;	    /* a whole round is in `overflowed` */
-	u8 *overflowed;	    /* by set: an entry of it stands in its second set */
+	u8 *overflowed;	    /* by set: the search for a live entry passes it to reach a later set */
 	u8 *overflowing;    /* the same, of the round that is under way */
 };
 
@@ -84,6 +84,13 @@ struct lb_set_view {
 	int busy;	   /* somebody is writing: leave the set alone */
 };
 
+/* Note the sets that the search for an entry of this hash passes before it comes to the set where it stands. */
+static void lb_mark_passed(struct lb_sweeper *sweeper, struct lb_ctx *ctx, u64 hash, u32 set)
+{
+	for (u32 i = 0; i < LB_SETS && lb_conn_set(ctx, hash, i) != set; i++)
+		sweeper->overflowing[lb_conn_set(ctx, hash, i)] = 1;
+}
+
 static void lb_view_place(struct lb_sweeper *sweeper, struct lb_ctx *ctx, struct lb_set_view *view, u32 set, u32 way)
 {
 	struct lb_found *found = &view->place[way];
@@ -97,9 +104,8 @@ static void lb_view_place(struct lb_sweeper *sweeper, struct lb_ctx *ctx, struct
 		return;
 	key = lb_key_of(found->conn, found->control);
 	hash = lb_key_hash(ctx, &key);
-	view->start[way] = ((u32)hash >> 29) % LB_WAYS;
-	if (((u32)hash & (sweeper->datapath->sets - 1)) != set)
-		sweeper->overflowing[(u32)hash & (sweeper->datapath->sets - 1)] = 1;
+	view->start[way] = lb_conn_way(hash);
+	lb_mark_passed(sweeper, ctx, hash, set);
 }
 
 /* Whether the search for some live entry of the set passes this way. */

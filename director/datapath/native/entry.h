@@ -18,6 +18,7 @@
 
 enum {
 	LB_WAYS = 8,
+	LB_SETS = 4, /* that an entry can stand in: with two, one in 7,000 found no place in a half-full table */
 };
 
 /* Place 0 is nobody's: peer 0 means none. It is BUSY from the start, since an empty place ends searches. */

@@ -21,10 +21,10 @@ enum lb_verdict {
 	X(NO_SERVICE, PASS, "no service has this address, protocol and port: left to the local stack")                 \
 	X(ICMP_QUERY, PASS, "an ICMP message that is no error, such as a ping: left to the local stack")               \
 	X(ICMP_UNRELATED, PASS, "an ICMP error about no connection we know: left to the local stack")                  \
-	X(FRAGMENT_UNKNOWN, PASS, "a later fragment whose first was not seen, or not ours: left to the local stack")  \
+	X(FRAGMENT_UNKNOWN, PASS, "a later fragment whose first was not seen, or not ours: left to the local stack")   \
 	X(TRUNCATED, DROP, "the frame ends before its headers or its stated length do")                                \
 	X(BAD_HEADER, DROP, "a header contradicts itself: version, header length or total length")                     \
-	X(BAD_CHECKSUM, DROP, "a wrong IP or ICMP checksum")                                                           \
+	X(BAD_CHECKSUM, DROP, "a wrong IP or ICMP checksum, or TCP where a reset would answer")                        \
 	X(RST_UNKNOWN, DROP, "a TCP reset that belongs to no connection")                                              \
 	X(DEST_REMOVED, DROP, "its connection's destination was deleted (expire_nodest_conn is 0)")                    \
 	X(DEST_UNRESOLVED, DROP, "the next hop of its destination has no known MAC address or route")                  \

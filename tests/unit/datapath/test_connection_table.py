@@ -8,7 +8,7 @@ inactive connections are those of the live ones, and places that died become emp
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from director.datapath._native import ffi, lib
@@ -32,17 +32,25 @@ VIP, SERVER = IPAddress("192.0.2.1"), IPAddress("10.0.0.11")
 MAC = EUI("02-00-00-00-00-01")
 IDLE = 4_000  # ms
 STEP = 500
+ROOM = 4096
 SMALL_SETS = (1, 2, 4, 16)
 METHODS = (ForwardingMethod.DR, ForwardingMethod.NAT)
 
 
 def datagram(client: int) -> bytes:
-    source = (client & 0xFFFFFFFF).to_bytes(4, "big")
-    header = bytes.fromhex("4500001c0000000040110000") + source + VIP.packed
-    total = sum(int.from_bytes(header[i : i + 2], "big") for i in range(0, 20, 2))
-    total = (total & 0xFFFF) + (total >> 16)
-    header = header[:10] + (~total & 0xFFFF).to_bytes(2, "big") + header[12:]
+    """Write an empty datagram from this client (its IPv4 address as a number) to the service."""
+    addresses = client.to_bytes(4, "big") + VIP.packed
+    header = bytes.fromhex("4500001c000000004011") + header_checksum(client) + addresses
     return bytes.fromhex("0200000000010200000000020800") + header + bytes.fromhex("1388003500080000")
+
+
+def header_checksum(client: int) -> bytes:
+    total = (
+        0x4500 + 0x001C + 0x4011 + (int(VIP) >> 16) + (int(VIP) & 0xFFFF) + (client >> 16) + (client & 0xFFFF)
+    )
+    total = (total & 0xFFFF) + (total >> 16)
+    total = (total & 0xFFFF) + (total >> 16)
+    return (~total & 0xFFFF).to_bytes(2, "big")
 
 
 class Table:
@@ -53,17 +61,29 @@ class Table:
         self.sweeper = lib.lb_sweeper_new(self.datapath)
         self.sets = sets
         self.now = 1_000
+        self._answer, self._out = ffi.new("struct lb_test_answer *"), ffi.new("uint8_t[]", ROOM)
         image = image_for(method)
         assert lib.lb_datapath_swap(self.datapath, image, len(image)) == 0
 
     def send(self, client: int) -> str:
         """Let a client send a datagram; return the reason its frame ended for."""
-        frame = datagram(client)
-        data = ffi.from_buffer("uint8_t[]", frame)
-        given = ffi.new("struct lb_test_frame *", {"data": data, "length": len(frame), "ifindex": 3})
-        answer, out = ffi.new("struct lb_test_answer *"), ffi.new("uint8_t[]", 4096)
-        assert lib.lb_datapath_try(self.datapath, 0, given, self.now, out, len(out), answer) == 0
-        return ffi.string(lib.lb_reason_name(answer.reason)).decode()
+        self.send_many((client,))
+        return ffi.string(lib.lb_reason_name(self._answer.reason)).decode()
+
+    def send_many(self, clients: Iterable[int]) -> None:
+        """Let each of these clients send a datagram."""
+        frame = bytearray(datagram(0))
+        given = ffi.new("struct lb_test_frame *", {"length": len(frame), "ifindex": 3})
+        given.data = data = ffi.from_buffer("uint8_t[]", frame)
+        for client in clients:
+            frame[24:26], frame[26:30] = header_checksum(client), client.to_bytes(4, "big")
+            done = lib.lb_datapath_try(self.datapath, 0, given, self.now, self._out, ROOM, self._answer)
+            assert done == 0
+        del data
+
+    def reason(self, name: str) -> int:
+        names = (ffi.string(lib.lb_reason_name(n)).decode() for n in range(lib.LB_REASON_COUNT))
+        return list(names).index(name)
 
     def sweep(self) -> None:
         lib.lb_sweep(self.sweeper, self.sets, self.now)
