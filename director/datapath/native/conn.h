@@ -15,6 +15,16 @@
 #include "parse.h"
 #include "state.h"
 
+static LB_INLINE u64 lb_conn_control(const struct lb_conn *conn)
+{
+	return lb_load(&conn->control);
+}
+
+static LB_INLINE int lb_conn_swap(struct lb_conn *conn, u64 from, u64 to)
+{
+	return __sync_bool_compare_and_swap(&conn->control, from, to);
+}
+
 static LB_INLINE u64 lb_key_hash(struct lb_ctx *ctx, const struct lb_key *key)
 {
 	u64 hash = lb_mix_addr(lb_conn_seed(ctx), &key->source);
@@ -154,7 +164,7 @@ static LB_INLINE void lb_conn_kill(struct lb_ctx *ctx, const struct lb_found *fo
 		return;
 	lb_conn_release(ctx, found);
 	found->conn->expires = lb_now(ctx);
-	__atomic_store_n(&found->conn->control, bare | LB_CONN_DEAD, __ATOMIC_RELEASE);
+	lb_store(&found->conn->control, bare | LB_CONN_DEAD);
 }
 
 /* Whether a place can be claimed: nobody's, or an entry whose time is over. A REPLY ends with its flow only. */
@@ -230,7 +240,7 @@ static LB_INLINE void lb_conn_publish(struct lb_found *found, u8 state, enum lb_
 {
 	u64 control = lb_control(lb_control_tag(found->control), lb_control_version(found->control), state, kind);
 
-	__atomic_store_n(&found->conn->control, control, __ATOMIC_RELEASE);
+	lb_store(&found->conn->control, control);
 	found->control = control;
 }
 

@@ -79,16 +79,6 @@ static LB_INLINE u8 lb_control_kind(u64 control)
 	return (u8)control;
 }
 
-static LB_INLINE u64 lb_conn_control(const struct lb_conn *conn)
-{
-	return __atomic_load_n(&conn->control, __ATOMIC_ACQUIRE);
-}
-
-static LB_INLINE int lb_conn_swap(struct lb_conn *conn, u64 from, u64 to)
-{
-	return __sync_bool_compare_and_swap(&conn->control, from, to);
-}
-
 static LB_INLINE int lb_expired(u32 expires, u32 now)
 {
 	return (s32)(expires - now) <= 0;

@@ -94,7 +94,7 @@ static LB_INLINE void lb_remember_client(struct lb_ctx *ctx, struct lb_conn *rep
 		return;
 	if (reply->dest != lb_ingress(ctx))
 		reply->dest = lb_ingress(ctx);
-	if (__builtin_memcmp(reply->client_mac, eth->src, LB_ETH_ALEN))
+	if (!lb_mac_equal(reply->client_mac, eth->src))
 		__builtin_memcpy(reply->client_mac, eth->src, LB_ETH_ALEN);
 }
 

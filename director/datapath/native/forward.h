@@ -11,7 +11,7 @@
  *     lb_forward_new      a service's first packet: schedule, open a connection, out                (sched.h, flow.h)
  *
  * A host defines `struct lb_ctx` (one frame and the tables) and, before it includes this file, the seam:
- *   lb_data, lb_data_end, lb_frame_length   the frame's bytes from the Ethernet header on
+ *   lb_at, lb_frame_length                  bytes at an offset below 256, or 0 where the frame ends before; its length
  *   lb_grow, lb_trim                        room at the front; cut to a length. 0 or negative; pointers are stale after
  *   lb_plain                                forget partial checksum and super-frame: the bytes are whole as they are
  *   lb_range_sum                            checksum words over a range that is inside the frame, else 0
@@ -20,6 +20,7 @@
  *   lb_partial, lb_gso_size                 the frame's offload facts
  *   lb_image_line, lb_conn_at, lb_conn_set_mask, lb_conn_seed           tables
  *   lb_dest_state, lb_service_state, lb_dest_counters, lb_service_counters   state, by stable id
+ *   lb_load, lb_store                       a shared word, with acquire and release order
  *   lb_now, lb_ingress, lb_ip_id, lb_icmp_allow                         time, interface, chance, limits
  */
 #ifndef LB_FORWARD_H

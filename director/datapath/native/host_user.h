@@ -27,19 +27,24 @@ struct lb_ctx {
 	struct lb_worker_state *worker;
 };
 
-static LB_INLINE u8 *lb_data(struct lb_ctx *ctx)
+static LB_INLINE u64 lb_load(const u64 *word)
 {
-	return ctx->data;
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-static LB_INLINE u8 *lb_data_end(struct lb_ctx *ctx)
+static LB_INLINE void lb_store(u64 *word, u64 value)
 {
-	return ctx->end;
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
 static LB_INLINE u32 lb_frame_length(struct lb_ctx *ctx)
 {
 	return (u32)(ctx->end - ctx->data);
+}
+
+static LB_INLINE void *lb_at(struct lb_ctx *ctx, u32 offset, u32 size)
+{
+	return offset + size <= lb_frame_length(ctx) ? ctx->data + offset : 0;
 }
 
 static LB_INLINE int lb_partial(struct lb_ctx *ctx)

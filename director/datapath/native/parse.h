@@ -2,18 +2,15 @@
 /*
  * From the bytes of a frame to the few facts that forwarding decides by.
  *
- * Bytes are touched through lb_at() only: it checks that they are there and hands out a pointer, which is good until
- * the next call that may move the frame (lb_grow, lb_trim, lb_l4_replace, lb_push_outer). Never reads past the frame,
- * whatever the frame claims. Offers nothing for what it can't parse but a reason.
+ * Bytes are touched through lb_at() only, which each host supplies: it checks that they are there and hands out a
+ * pointer, good until the next call that may move the frame (lb_grow, lb_trim, lb_l4_replace, lb_push_outer). Nothing
+ * reads past the frame, whatever the frame claims, and what can't be parsed yields a reason.
  */
 #ifndef LB_PARSE_H
 #define LB_PARSE_H
 
 #include "csum.h"
 #include "reason.h"
-
-/* Offsets into a frame stay below this; the mask lets eBPF's verifier see it. */
-enum { LB_OFFSET_MASK = 0xff };
 
 enum {
 	LB_L3 = LB_ETH_HLEN, /* where the IP header begins: an untagged frame */
@@ -41,13 +38,6 @@ struct lb_packet {
 	u8 ttl;
 	u8 tcp_flags;
 };
-
-static LB_INLINE void *lb_at(struct lb_ctx *ctx, u32 offset, u32 size)
-{
-	u8 *at = lb_data(ctx) + (offset & LB_OFFSET_MASK);
-
-	return at + size <= lb_data_end(ctx) ? at : 0;
-}
 
 static LB_INLINE struct lb_ipv4 *lb_ipv4_at(struct lb_ctx *ctx, u32 offset)
 {

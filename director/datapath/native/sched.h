@@ -141,7 +141,7 @@ static LB_INLINE u32 lb_turn(struct lb_ctx *ctx, const struct lb_service *servic
 	u32 id = 0;
 
 	for (int i = 0; state && i < LB_CURSOR_RETRIES; i++) {
-		u64 cursor = __atomic_load_n(&state->cursor, __ATOMIC_RELAXED), moved = cursor;
+		u64 cursor = lb_load(&state->cursor), moved = cursor;
 
 		id = service->scheduler == LB_RR ? lb_rr_once(ctx, service, cursor, &moved)
 						 : lb_wrr_once(ctx, service, cursor, &moved);

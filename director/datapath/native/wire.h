@@ -98,6 +98,15 @@ struct lb_eth {
 } LB_WIRE;
 _Static_assert(sizeof(struct lb_eth) == LB_ETH_HLEN, "Ethernet header");
 
+static LB_INLINE int lb_mac_equal(const u8 *a, const u8 *b)
+{
+	u8 differ = 0;
+
+	for (int i = 0; i < LB_ETH_ALEN; i++)
+		differ |= a[i] ^ b[i];
+	return differ == 0;
+}
+
 struct lb_ipv4 {
 	u8 version_ihl;
 	u8 tos;
