@@ -17,8 +17,8 @@ HEAD = """\
 
 # Verdicts and reasons
 
-Every packet that the director looks at ends in a verdict and one reason, which is counted; no packet is logged.
-`director stats --reasons` shows the counts.
+Every packet that the director looks at ends in a verdict and one reason, which is counted. No packet is
+logged; `director stats --reasons` shows the counts.
 """
 
 SECTIONS: Mapping[Verdict, tuple[str, str]] = MappingProxyType(
@@ -38,7 +38,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "dest_removed": "Add the server again and its connections go on, or set `expire_nodest_conn = 1`.",
         "icmp_limited": "Raise `icmp_msgs_per_sec`, after a look at who sends such packets.",
         "no_dest": "All servers of the service are deleted or have weight 0.",
-        "rst_sent": "Many at once: connections idle beyond their timeout, or a director that was started anew.",
+        "rst_sent": "Many at once: connections idle beyond their timeout, or a director just started.",
         "rx_oversize": "Switch `gro` off on the interface, or lower its `gro_max_size`.",
         "table_full": "Raise `connections`, or shorten the timeouts.",
         "too_big": "The path to the server is narrower than the client's: usually a tunnel. "

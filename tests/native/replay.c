@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "csum.h"
 #include "tape.h"
 
 enum {
@@ -52,24 +51,6 @@ static void play_truncated(struct player *player)
 		play_try(player, player->frame, length);
 }
 
-/* Make the IPv4 header's checksum fit, whatever else the frame says. */
-static void mend_checksum(u8 *frame, u32 length)
-{
-	u32 header = length > LB_ETH_HLEN ? (frame[LB_ETH_HLEN] & 0xf) * 4U : 0;
-	u64 sum = 0;
-	u16 word;
-
-	if (header < sizeof(struct lb_ipv4) || LB_ETH_HLEN + header > length)
-		return;
-	memset(frame + LB_ETH_HLEN + 10, 0, sizeof(word));
-	for (u32 at = 0; at < header; at += sizeof(word)) {
-		memcpy(&word, frame + LB_ETH_HLEN + at, sizeof(word));
-		sum += word;
-	}
-	word = ~lb_csum_fold(sum);
-	memcpy(frame + LB_ETH_HLEN + 10, &word, sizeof(word));
-}
-
 static void play_lies_in_headers(struct player *player)
 {
 	static const u8 lies[] = {0x00, 0x01, 0x0f, 0x40, 0x45, 0x4f, 0x7f, 0x80, 0xff};
@@ -82,7 +63,7 @@ static void play_lies_in_headers(struct player *player)
 		for (u32 i = 0; i < sizeof(lies) + 8; i++) {
 			memcpy(copy, player->frame, player->length);
 			copy[at] = i < sizeof(lies) ? lies[i] : copy[at] ^ (u8)(1 << (i - sizeof(lies)));
-			mend_checksum(copy, player->length);
+			tape_mend(copy, player->length);
 			play_try(player, copy, player->length);
 		}
 	}
@@ -122,7 +103,7 @@ static void play_random_frames(struct player *player)
 		if (honest > length || honest > player->length)
 			honest = 0;
 		memcpy(frame, player->frame, honest);
-		mend_checksum(frame, length);
+		tape_mend(frame, length);
 		play_try(player, frame, length);
 	}
 }

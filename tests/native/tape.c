@@ -66,6 +66,23 @@ void tape_steer(struct lb_datapath *datapath, const struct tape_record *record)
 	lb_datapath_wrr_changed(datapath, (u32)change[0], change[1], change[2]);
 }
 
+void tape_mend(u8 *frame, u32 length)
+{
+	u32 header = length > LB_ETH_HLEN ? (frame[LB_ETH_HLEN] & 0xf) * 4U : 0;
+	u64 sum = 0;
+	u16 word;
+
+	if (header < sizeof(struct lb_ipv4) || LB_ETH_HLEN + header > length)
+		return;
+	memset(frame + LB_ETH_HLEN + 10, 0, sizeof(word));
+	for (u32 at = 0; at < header; at += sizeof(word)) {
+		memcpy(&word, frame + LB_ETH_HLEN + at, sizeof(word));
+		sum += word;
+	}
+	word = ~lb_csum_fold(sum);
+	memcpy(frame + LB_ETH_HLEN + 10, &word, sizeof(word));
+}
+
 /* What leaves must be an IPv4 frame that says its own length, with a right header checksum. */
 static void tape_hold_frame(const u8 *frame, u32 length)
 {

@@ -64,7 +64,10 @@ void tape_steer(struct lb_datapath *datapath, const struct tape_record *record);
 void tape_try(struct lb_datapath *datapath, const struct tape_arrival *arrival, const u8 *data, u32 length,
 	      struct lb_test_answer *answer);
 
+/* Make the IPv4 header's checksum fit, whatever else the frame says. */
+void tape_mend(u8 *frame, u32 length);
+
 /* End the program with a message. */
-void tape_fail(const char *what);
+void tape_fail(const char *what) __attribute__((noreturn));
 
 #endif
