@@ -5,6 +5,7 @@ Works from outside, by processes that enter the node; knows nothing of how the l
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,6 +30,10 @@ from lab.rooms import enter_command
 POLL_INTERVAL = 0.02
 SERVICE_DEADLINE = 15.0
 CAPTURE_DEADLINE = 10.0
+CAPTURE_SETTLES = 0.5  # where the kernel counts packets twice ("lo", "any"), counts that stand still must do
+CAPTURE_COUNTS = re.compile(
+    r"(\d+) packets? captured, (\d+) packets? received by filter, (\d+) packets? dropped"
+)
 TAIL_LINES = 5
 
 
@@ -88,6 +93,24 @@ class Capture(Process):
     """A running tcpdump; the file is complete once it is stopped."""
 
     path: Path = field(default=Path())
+
+    def stop(self) -> int:
+        """End tcpdump once it has written what the kernel holds for it; told to end, it would leave that."""
+        deadline = time.monotonic() + CAPTURE_DEADLINE
+        report, since = "", time.monotonic()
+        while self.is_running and time.monotonic() < deadline:
+            self.signal(signal.SIGUSR1)
+            time.sleep(POLL_INTERVAL)
+            if (latest := self._report()) != report:
+                report, since = latest, time.monotonic()
+            if _is_drained(report) or time.monotonic() - since > CAPTURE_SETTLES:
+                break
+        return Process.stop(self)
+
+    def _report(self) -> str:
+        """Return the last of the counts that tcpdump writes when it is asked by a signal."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return next((line for line in reversed(lines) if CAPTURE_COUNTS.search(line)), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +276,11 @@ class RunningNode:
                 raise LabError(f"{self.name}: tcpdump does not listen on {interface}: {capture.tail()}")
             time.sleep(POLL_INTERVAL)
         return capture
+
+
+def _is_drained(report: str) -> bool:
+    counts = CAPTURE_COUNTS.search(report)
+    return counts is not None and int(counts[1]) >= int(counts[2])
 
 
 def environment(additions: Mapping[str, str]) -> dict[str, str]:
