@@ -75,6 +75,8 @@ WAYS: Mapping[str, tuple[Way, ...]] = {
         Way("nat", "192.0.2.3", "10.3.0", "inside", "10.3.0.1"),
     ),
 }
+ENDS = ("syn_recv", "fin_wait", "time_wait", "close", "last_ack")  # a RST in SYN_RECV changes no state
+TIMEOUTS = "[timeouts]\n" + "".join(f"tcp_{state} = 1\n" for state in ENDS)
 PORTS = (("tcp", 80), ("udp", 53), ("tcp", DIGEST_PORT))
 
 
@@ -129,7 +131,7 @@ class Stage:
     def reasons(self) -> dict[str, int]:
         """Return how many packets ended by which reason, without those that none did."""
         answer = json.loads(self.director("stats", "--reasons", "--json"))
-        return {one["reason"]: one["packets"] for one in answer["reasons"] if one["packets"]}
+        return {one["reason"]: one["count"] for one in answer["reasons"] if one["count"]}
 
     def curl(self, vip: str, count: int) -> Counter[str]:
         """Ask by HTTP, each time by a new connection; count by who answered, or by the status of what failed.
@@ -177,8 +179,8 @@ def configuration(
     scheduler: str = "wrr",
     ports: Sequence[tuple[str, int]] = PORTS,
 ) -> str:
-    """Write a configuration with a service for each way and port."""
-    return "\n".join(
+    """Write a configuration with a service for each way and port. What has ended is forgotten at once."""
+    return TIMEOUTS + "\n".join(
         f'[[service]]\nprotocol = "{protocol}"\naddress = "{way.vip}:{port}"\nscheduler = "{scheduler}"\n'
         + "".join(
             f'[[service.destination]]\naddress = "{way.server(node)}:{port}"\nmethod = "{way.method}"\n'
