@@ -47,14 +47,10 @@ static LB_INLINE int lb_reuses(const struct lb_image_header *header, const struc
 	       ((header->conn_reuse_mode & 2) && state == LB_S_FIN_WAIT && dest && dest->method != LB_NAT);
 }
 
-/*
- * Whether expire_nodest_conn ends the flow: its destination was deleted, or is quiesced and this is a SYN. The kernel
- * looks at a SYN's flow only where conn_reuse_mode is not 0, for this reason too.
- */
+/* Whether expire_nodest_conn ends the flow: its destination was deleted, or is quiesced and this is a SYN. */
 static LB_INLINE int lb_expires(const struct lb_image_header *header, const struct lb_dest *dest, int syn)
 {
-	return header->expire_nodest_conn &&
-	       (!lb_present(dest) || (syn && header->conn_reuse_mode && dest->weight == 0));
+	return header->expire_nodest_conn && (!lb_present(dest) || (syn && dest->weight == 0));
 }
 
 /* Whether a packet of a known flow may go on with it; if not, the flow has been ended and the packet is a new one. */

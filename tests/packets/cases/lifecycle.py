@@ -129,9 +129,15 @@ CASES = (
         (*OPEN, Apply(pair(1, 0, expire_nodest_conn=1)), to(TWO, "A", 1), to(ONE, "S", 2), to(ONE, "A", 3)),
     ),
     Case(
-        "expire_nodest_conn: with conn_reuse_mode 0 a SYN on a quiesced destination's connection stays",
+        "expire_nodest_conn: a SYN on a quiesced destination's connection moves with conn_reuse_mode 0, too",
         pair(1, 1, expire_nodest_conn=1, conn_reuse_mode=0),
-        (*OPEN, Apply(pair(1, 0, expire_nodest_conn=1, conn_reuse_mode=0)), to(TWO, "S", 2)),
+        (
+            *OPEN,
+            Apply(pair(1, 0, expire_nodest_conn=1, conn_reuse_mode=0)),
+            to(TWO, "A", 1),
+            to(ONE, "S", 2),
+            to(ONE, "A", 3),
+        ),
     ),
     Case(
         "without expire_nodest_conn a SYN on a quiesced destination's connection stays",

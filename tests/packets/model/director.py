@@ -105,10 +105,12 @@ class Model:
         """Whether a new SYN begins another connection (conn_reuse_mode)."""
         tunables = self.setting.configuration.tunables
         mode = tunables.conn_reuse_mode
-        if not mode or frame[IP].proto != 6 or "S" not in str(frame[TCP].flags):
+        if frame[IP].proto != 6 or "S" not in str(frame[TCP].flags):
             return False
         if tunables.expire_nodest_conn and flow.real.weight == 0:
             return True
+        if not mode:
+            return False
         half_seen = flow.real.method is not ForwardingMethod.NAT
         return flow.state in (State.TIME_WAIT, State.CLOSE) or bool(
             mode & 2 and flow.state is State.FIN_WAIT and half_seen
