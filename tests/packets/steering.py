@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a case's setting to table images, by the way they take in the running director.
 
-The engine is told the facts and asked for its orders, so that the images' compiler and the stable ids are under
-test with the packet code. Knows nothing of what carries the packets.
+The engine is told the facts and asked for its orders, so that the compiler of images and the stable ids are
+under test with the packet code. Knows nothing of what carries the packets.
 """
 
 from __future__ import annotations

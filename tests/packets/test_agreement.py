@@ -54,7 +54,7 @@ def assert_same_state(model: Model, host: Host, setting: Setting, now: int) -> N
             assert counted == model.destination_counts(str(service.key), name)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=200)
 @given(setting=settings_of_two_services, traffic=st.lists(moves, min_size=1, max_size=25))
 def test_the_data_path_and_the_model_agree_on_random_traffic(setting: Setting, traffic: list[Move]) -> None:
     model, host = Model(), UserHost()
@@ -64,7 +64,7 @@ def test_the_data_path_and_the_model_agree_on_random_traffic(setting: Setting, t
     assert_same_state(model, host, setting, now)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=200)
 @given(history=histories(), traffic=st.tuples(*(st.lists(moves, max_size=size) for size in (10, 10, 6))))
 def test_they_agree_while_the_configuration_changes(
     history: tuple[Setting, Setting, Setting], traffic: tuple[list[Move], list[Move], list[Move]]
