@@ -145,7 +145,7 @@ def edited(draw: st.DrawFn, before: Setting) -> Setting:
     changed = []
     for virtual in before.configuration.services:
         kept = [
-            replace(known, weight=draw(st.sampled_from(WEIGHTS)))
+            replace(known, weight=draw(st.sampled_from(WEIGHTS)), method=draw(methods_beside(known)))
             for known in virtual.destinations
             if draw(st.integers(0, 3))
         ]
@@ -154,6 +154,13 @@ def edited(draw: st.DrawFn, before: Setting) -> Setting:
         changed.append(replace(virtual, destinations=(*kept, *added)))
     configuration = replace(before.configuration, services=tuple(changed), tunables=draw(tunables))
     return replace(before, configuration=configuration)
+
+
+def methods_beside(known: Destination) -> st.SearchStrategy[ForwardingMethod]:
+    """The methods that a destination can change to and stay itself: NAT's is another port here."""
+    if known.method is ForwardingMethod.NAT:
+        return st.just(known.method)
+    return st.sampled_from((ForwardingMethod.DR, ForwardingMethod.TUN))
 
 
 @st.composite

@@ -102,29 +102,44 @@ static LB_INLINE int lb_conn_counts(struct lb_ctx *ctx, struct lb_found *found)
 	       (lb_control_kind(found->control) != LB_CONN_REPLY || lb_conn_flow_of_reply(ctx, found, &flow));
 }
 
-/* Find the live entry with this key; FLOW keys find REPLY entries too. 1 when found. */
-static LB_INLINE int lb_conn_find(struct lb_ctx *ctx, const struct lb_key *key, struct lb_found *found)
+/* Search for the live entry with this key: its index, and its control word as it was when the key was compared. */
+LB_SUBPROGRAM u32 lb_conn_search(struct lb_ctx *ctx, const struct lb_key *key, u64 *control)
 {
-	u64 hash = lb_key_hash(ctx, key);
+	u64 hash;
 
+	if (!key || !control)
+		return LB_CONN_NOBODY;
+	hash = lb_key_hash(ctx, key);
 	for (u32 i = 0; i < LB_SETS * LB_WAYS; i++) {
 		struct lb_found place = {.index = lb_conn_place(ctx, hash, i)};
 
 		place.conn = lb_conn_at(ctx, place.index);
 		if (!place.conn)
-			return 0;
+			break;
 		place.control = lb_conn_control(place.conn);
 		if (place.control == 0)
-			return 0;
+			break;
 		if (lb_control_tag(place.control) != lb_hash_tag(hash) || !lb_conn_has_key(place.conn, key) ||
 		    !lb_conn_counts(ctx, &place))
 			continue;
-		if (lb_conn_control(place.conn) != place.control)
-			continue;
-		*found = place;
-		return 1;
+		*control = place.control;
+		if (lb_conn_control(place.conn) == place.control)
+			return place.index;
 	}
-	return 0;
+	return LB_CONN_NOBODY;
+}
+
+/* Find the live entry with this key; FLOW keys find REPLY entries too. 1 when found. */
+static LB_INLINE int lb_conn_find(struct lb_ctx *ctx, const struct lb_key *key, struct lb_found *found)
+{
+	u64 control = 0;
+	u32 index = lb_conn_search(ctx, key, &control);
+	struct lb_conn *conn = lb_conn_at(ctx, index);
+
+	if (index == LB_CONN_NOBODY || !conn)
+		return 0;
+	*found = (struct lb_found){.conn = conn, .control = control, .index = index};
+	return 1;
 }
 
 static LB_INLINE void lb_count_state(struct lb_ctx *ctx, u32 dest, u8 state, s32 by)
@@ -192,33 +207,62 @@ static LB_INLINE int lb_conn_half_open(u64 control)
 	return lb_control_kind(control) == LB_CONN_FLOW && lb_control_state(control) == LB_S_SYN_RECV;
 }
 
+/* Take this place if nobody is in it; else remember it in `victim` if its half-open connection ends sooner. */
+static LB_INLINE int lb_conn_try(struct lb_ctx *ctx, u64 hash, struct lb_found *place, u32 *victim, u32 *ends)
+{
+	place->control = lb_conn_control(place->conn);
+	if (lb_conn_claimable(place->conn, place->control, lb_now(ctx)) && lb_conn_take(ctx, place, hash))
+		return 1;
+	if (lb_conn_half_open(place->control) &&
+	    (*victim == LB_CONN_NOBODY || (s32)(place->conn->expires - *ends) < 0)) {
+		*victim = place->index;
+		*ends = place->conn->expires;
+	}
+	return 0;
+}
+
+/* Claim a place: its index, and its control word while it is claimed. LB_CONN_NOBODY when there is none. */
+LB_SUBPROGRAM u32 lb_conn_reserve(struct lb_ctx *ctx, const struct lb_key *key, u64 *control)
+{
+	u32 victim = LB_CONN_NOBODY, ends = 0;
+	struct lb_found place;
+	u64 hash;
+
+	if (!key || !control)
+		return LB_CONN_NOBODY;
+	hash = lb_key_hash(ctx, key);
+	for (u32 i = 0; i < LB_SETS * LB_WAYS; i++) {
+		place.index = lb_conn_place(ctx, hash, i);
+		place.conn = lb_conn_at(ctx, place.index);
+		if (place.conn && lb_conn_try(ctx, hash, &place, &victim, &ends)) {
+			*control = place.control;
+			return place.index;
+		}
+	}
+	place.index = victim;
+	place.conn = lb_conn_at(ctx, victim);
+	if (victim == LB_CONN_NOBODY || !place.conn)
+		return LB_CONN_NOBODY;
+	place.control = lb_conn_control(place.conn);
+	if (!lb_conn_half_open(place.control) || !lb_conn_take(ctx, &place, hash))
+		return LB_CONN_NOBODY;
+	*control = place.control;
+	return place.index;
+}
+
 /*
  * Claim a place for this key. When none is free, the half-open connection nearest its end gives way: a flood of SYNs
  * then fights for places with itself, not with established connections. 0 when there is none of those either.
  */
 static LB_INLINE int lb_conn_claim(struct lb_ctx *ctx, const struct lb_key *key, struct lb_found *found)
 {
-	u64 hash = lb_key_hash(ctx, key);
-	struct lb_found victim = {0};
+	u64 control = 0;
+	u32 index = lb_conn_reserve(ctx, key, &control);
+	struct lb_conn *conn = lb_conn_at(ctx, index);
 
-	for (u32 i = 0; i < LB_SETS * LB_WAYS; i++) {
-		struct lb_found place = {.index = lb_conn_place(ctx, hash, i)};
-
-		place.conn = lb_conn_at(ctx, place.index);
-		if (!place.conn)
-			continue;
-		place.control = lb_conn_control(place.conn);
-		if (lb_conn_claimable(place.conn, place.control, lb_now(ctx)) && lb_conn_take(ctx, &place, hash)) {
-			*found = place;
-			return 1;
-		}
-		if (lb_conn_half_open(place.control) &&
-		    (!victim.conn || (s32)(place.conn->expires - victim.conn->expires) < 0))
-			victim = place;
-	}
-	if (!victim.conn || !lb_conn_take(ctx, &victim, hash))
+	if (index == LB_CONN_NOBODY || !conn)
 		return 0;
-	*found = victim;
+	*found = (struct lb_found){.conn = conn, .control = control, .index = index};
 	return 1;
 }
 
@@ -231,7 +275,7 @@ static LB_INLINE void lb_conn_write_key(struct lb_conn *conn, const struct lb_ke
 	conn->vport = key->dport;
 	conn->protocol = key->protocol;
 	conn->family = key->family;
-	conn->flags = 0;
+	conn->method = 0;
 	conn->packets = 0;
 	conn->peer = 0;
 }
@@ -261,8 +305,7 @@ static LB_INLINE void lb_conn_set_state(struct lb_ctx *ctx, struct lb_found *fou
 
 static LB_INLINE int lb_conn_flow_of_fragment(struct lb_ctx *ctx, const struct lb_found *piece, struct lb_found *flow)
 {
-	return lb_conn_flow_at(ctx, piece->conn->peer, flow) &&
-	       lb_control_tag(flow->control) == piece->conn->dest &&
+	return lb_conn_flow_at(ctx, piece->conn->peer, flow) && lb_control_tag(flow->control) == piece->conn->dest &&
 	       lb_control_version(flow->control) == piece->conn->packets;
 }
 

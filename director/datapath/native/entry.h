@@ -45,7 +45,7 @@ struct lb_conn {
 	u8 family;
 	union {
 		struct {
-			u16 flags;
+			u16 method;  /* FLOW: enum lb_method, as it was when the flow began */
 			u32 packets; /* FLOW: packets in. FRAGMENT: version of its flow */
 		} LB_WIRE;
 		u8 client_mac[LB_ETH_ALEN]; /* REPLY */

@@ -51,9 +51,9 @@ static LB_INLINE void lb_count_connection(struct lb_ctx *ctx, u32 dest, u32 serv
 }
 
 /* Which table of tcp.h applies: with DR and TUN the server's half is never seen. */
-static LB_INLINE enum lb_direction lb_direction_in(const struct lb_dest *dest)
+static LB_INLINE enum lb_direction lb_direction_in(u16 method)
 {
-	return dest->method == LB_NAT ? LB_INPUT : LB_INPUT_ONLY;
+	return method == LB_NAT ? LB_INPUT : LB_INPUT_ONLY;
 }
 
 static LB_INLINE u8 lb_next_state(const struct lb_packet *packet, u8 state, enum lb_direction direction)
@@ -119,12 +119,13 @@ static LB_INLINE int lb_open_reply(struct lb_ctx *ctx, const struct lb_packet *p
 static LB_INLINE int lb_flow_open(struct lb_ctx *ctx, const struct lb_packet *packet, u32 id,
 				  const struct lb_dest *dest, struct lb_found *flow)
 {
-	u8 state = lb_next_state(packet, LB_S_NONE, lb_direction_in(dest));
+	u8 state = lb_next_state(packet, LB_S_NONE, lb_direction_in(dest->method));
 
 	if (!lb_conn_claim(ctx, &packet->key, flow))
 		return 0;
 	lb_conn_write_key(flow->conn, &packet->key);
 	flow->conn->dest = id;
+	flow->conn->method = dest->method;
 	flow->conn->expires = lb_now(ctx) + lb_timeout_ms(ctx, dest->timeouts, state);
 	if (dest->method == LB_NAT && !lb_open_reply(ctx, packet, flow, dest)) {
 		flow->conn->expires = lb_now(ctx);

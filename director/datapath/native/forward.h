@@ -10,7 +10,9 @@
  *     lb_forward_hit      a known flow: its destination still there? its state steps; out           (flow.h, xmit.h)
  *     lb_forward_new      a service's first packet: schedule, open a connection, out                (sched.h, flow.h)
  *
- * A host defines `struct lb_ctx` (one frame and the tables) and, before it includes this file, the seam:
+ * Pieces that are large or loop are LB_SUBPROGRAMs: they take pointers and return a number, so that a host can have
+ * them verified apart. A host defines that word, `struct lb_ctx` (one frame and the tables) and, before it includes
+ * this file, the seam:
  *   lb_at, lb_frame_length                  bytes at an offset below 256, or 0 where the frame ends before; its length
  *   lb_grow, lb_trim                        room at the front; cut to a length. 0 or negative; pointers are stale after
  *   lb_plain                                forget partial checksum and super-frame: the bytes are whole as they are
@@ -39,12 +41,14 @@ static LB_INLINE int lb_present(const struct lb_dest *dest)
 }
 
 /* Whether a SYN on a known flow opens a new one (conn_reuse_mode). */
-static LB_INLINE int lb_reuses(const struct lb_image_header *header, const struct lb_dest *dest, u8 state)
+static LB_INLINE int lb_reuses(const struct lb_image_header *header, const struct lb_found *flow)
 {
+	u8 state = lb_control_state(flow->control);
+
 	if (header->conn_reuse_mode == 0)
 		return 0;
 	return state == LB_S_TIME_WAIT || state == LB_S_CLOSE ||
-	       ((header->conn_reuse_mode & 2) && state == LB_S_FIN_WAIT && dest && dest->method != LB_NAT);
+	       ((header->conn_reuse_mode & 2) && state == LB_S_FIN_WAIT && flow->conn->method != LB_NAT);
 }
 
 /* Whether expire_nodest_conn ends the flow: its destination was deleted, or is quiesced and this is a SYN. */
@@ -62,8 +66,7 @@ static LB_INLINE int lb_flow_holds(struct lb_ctx *ctx, const struct lb_packet *p
 
 	if (!header)
 		return 1;
-	if (!lb_expires(header, dest, syn) &&
-	    !(syn && lb_reuses(header, dest, lb_control_state(flow->control))))
+	if (!lb_expires(header, dest, syn) && !(syn && lb_reuses(header, flow)))
 		return 1;
 	lb_conn_kill(ctx, flow);
 	return 0;
@@ -75,7 +78,7 @@ static LB_INLINE struct lb_result lb_forward_hit(struct lb_ctx *ctx, const struc
 {
 	if (!lb_present(dest))
 		return lb_drop(LB_REASON_DEST_REMOVED);
-	lb_flow_step(ctx, packet, flow, dest, lb_direction_in(dest));
+	lb_flow_step(ctx, packet, flow, dest, lb_direction_in(flow->conn->method));
 	flow->conn->packets++;
 	if (flow->conn->peer) {
 		struct lb_conn *reply = lb_conn_at(ctx, flow->conn->peer);
@@ -85,7 +88,7 @@ static LB_INLINE struct lb_result lb_forward_hit(struct lb_ctx *ctx, const struc
 	}
 	lb_count_in(ctx, flow->conn->dest, dest->service, packet->length);
 	lb_lead_fragments(ctx, packet, flow);
-	return lb_xmit(ctx, packet, dest, LB_REASON_HIT);
+	return lb_xmit(ctx, packet, dest, flow->conn->method, LB_REASON_HIT);
 }
 
 /* A packet of no known flow: a service's new connection, or none of our business. */
@@ -110,7 +113,7 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 		return lb_drop(LB_REASON_TABLE_FULL);
 	lb_count_in(ctx, id, dest->service, packet->length);
 	lb_lead_fragments(ctx, packet, &flow);
-	return lb_xmit(ctx, packet, dest, LB_REASON_NEW);
+	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_NEW);
 }
 
 /* A NAT server's answer on a known flow. Its destination may be gone from the configuration; the flow is not. */
@@ -154,7 +157,7 @@ static LB_INLINE struct lb_result lb_forward_later(struct lb_ctx *ctx, const str
 	if (!lb_present(dest))
 		return lb_drop(LB_REASON_DEST_REMOVED);
 	lb_count_in(ctx, flow.conn->dest, dest->service, packet->length);
-	return lb_xmit(ctx, packet, dest, LB_REASON_FRAGMENT);
+	return lb_xmit(ctx, packet, dest, flow.conn->method, LB_REASON_FRAGMENT);
 }
 
 static LB_INLINE struct lb_result lb_forward(struct lb_ctx *ctx)

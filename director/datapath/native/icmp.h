@@ -113,10 +113,10 @@ static LB_INLINE struct lb_result lb_icmp_to_server(struct lb_ctx *ctx, const st
 		return lb_drop(LB_REASON_DEST_REMOVED);
 	change.to = dest->addr.word[0];
 	change.to_port = dest->port;
-	if (dest->method == LB_NAT && packet->ttl > 1 && lb_nat_quote(ctx, packet, quote, &change))
+	if (flow->conn->method == LB_NAT && packet->ttl > 1 && lb_nat_quote(ctx, packet, quote, &change))
 		return lb_drop(LB_REASON_TRUNCATED);
 	lb_count_in(ctx, flow->conn->dest, dest->service, packet->length);
-	return lb_xmit(ctx, packet, dest, LB_REASON_ICMP_RELATED);
+	return lb_xmit(ctx, packet, dest, flow->conn->method, LB_REASON_ICMP_RELATED);
 }
 
 static LB_INLINE struct lb_result lb_icmp_to_client(struct lb_ctx *ctx, const struct lb_packet *packet,
@@ -154,7 +154,7 @@ static LB_INLINE struct lb_result lb_forward_icmp(struct lb_ctx *ctx, const stru
 	fault = lb_parse_quote(ctx, packet, &quote);
 	if (fault == LB_REASON_ICMP_UNRELATED || !lb_conn_find(ctx, &quote.key, &found))
 		return fault == LB_PARSED || fault == LB_REASON_ICMP_UNRELATED ? lb_pass(LB_REASON_ICMP_UNRELATED)
-									      : lb_drop(fault);
+									       : lb_drop(fault);
 	if (lb_csum_fold(lb_range_sum(ctx, packet->l4, length)) != 0xffff)
 		return lb_drop(LB_REASON_BAD_CHECKSUM);
 	if (lb_control_kind(found.control) == LB_CONN_REPLY)

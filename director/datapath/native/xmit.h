@@ -59,7 +59,8 @@ static LB_INLINE void lb_udp_checksum(struct lb_ctx *ctx, const struct lb_packet
 		udp->checksum = 0xffff;
 }
 
-static LB_INLINE int lb_rewrite_ports(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_rewrite *change)
+static LB_INLINE int lb_rewrite_ports(struct lb_ctx *ctx, const struct lb_packet *packet,
+				      const struct lb_rewrite *change)
 {
 	int is_udp = packet->key.protocol == LB_IPPROTO_UDP;
 	u32 flags = is_udp ? LB_L4_UDP : 0;
@@ -124,9 +125,9 @@ static LB_INLINE int lb_tunnel(struct lb_ctx *ctx, const struct lb_packet *packe
 }
 
 /* The largest IP packet that fits on the way to this destination. */
-static LB_INLINE u16 lb_dest_mtu(const struct lb_dest *dest)
+static LB_INLINE u16 lb_dest_mtu(const struct lb_dest *dest, u16 method)
 {
-	u16 mtu = dest->method == LB_TUN ? dest->mtu - LB_TUNNEL_OVERHEAD : dest->mtu;
+	u16 mtu = method == LB_TUN ? dest->mtu - LB_TUNNEL_OVERHEAD : dest->mtu;
 
 	return mtu < LB_MIN_MTU || dest->mtu < LB_MIN_MTU ? LB_MIN_MTU : mtu;
 }
@@ -145,31 +146,32 @@ static LB_INLINE u32 lb_size(struct lb_ctx *ctx, const struct lb_packet *packet)
 }
 
 /* Too big, and it forbids fragments. */
-static LB_INLINE int lb_too_big(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_dest *dest)
+static LB_INLINE int lb_too_big(struct lb_ctx *ctx, const struct lb_packet *packet, u16 mtu)
 {
-	return lb_size(ctx, packet) > lb_dest_mtu(dest) && (packet->fragment & LB_IP_DF) &&
-	       packet->key.protocol != LB_IPPROTO_ICMP;
+	return lb_size(ctx, packet) > mtu && (packet->fragment & LB_IP_DF) && packet->key.protocol != LB_IPPROTO_ICMP;
 }
 
-static LB_INLINE int lb_apply_method(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_dest *dest)
+static LB_INLINE int lb_apply_method(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_dest *dest,
+				     u16 method)
 {
 	struct lb_rewrite change = {.from = packet->key.destination.word[0],
 				    .to = dest->addr.word[0],
 				    .from_port = packet->key.dport,
 				    .to_port = dest->port};
 
-	if (dest->method == LB_TUN)
+	if (method == LB_TUN)
 		return lb_tunnel(ctx, packet, dest);
 	/* An ICMP error's embedded header was rewritten already (icmp.h), and its outer address with it. */
-	if (dest->method == LB_NAT && packet->key.protocol != LB_IPPROTO_ICMP)
+	if (method == LB_NAT && packet->key.protocol != LB_IPPROTO_ICMP)
 		return lb_nat(ctx, packet, &change);
 	return 0;
 }
 
-/* Send a packet to its destination by its method, as `reason` says; or answer it, or drop it. */
+/* Send a packet to its destination by its flow's method, as `reason` says; or answer it, or drop it. */
 static LB_INLINE struct lb_result lb_xmit(struct lb_ctx *ctx, const struct lb_packet *packet,
-					  const struct lb_dest *dest, enum lb_reason reason)
+					  const struct lb_dest *dest, u16 method, enum lb_reason reason)
 {
+	u16 mtu = lb_dest_mtu(dest, method);
 	struct lb_ipv4 *ip = lb_ipv4_at(ctx, LB_L3);
 	struct lb_eth *eth;
 
@@ -180,9 +182,9 @@ static LB_INLINE struct lb_result lb_xmit(struct lb_ctx *ctx, const struct lb_pa
 	if (!ip)
 		return lb_drop(LB_REASON_TRUNCATED);
 	lb_decrement_ttl(ip);
-	if (lb_too_big(ctx, packet, dest))
-		return lb_frag_needed(ctx, packet, lb_dest_mtu(dest));
-	if (lb_apply_method(ctx, packet, dest))
+	if (lb_too_big(ctx, packet, mtu))
+		return lb_frag_needed(ctx, packet, mtu);
+	if (lb_apply_method(ctx, packet, dest, method))
 		return lb_drop(LB_REASON_NO_ROOM);
 	eth = lb_at(ctx, 0, sizeof(*eth));
 	if (!eth)

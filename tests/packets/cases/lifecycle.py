@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from director.model import ForwardingMethod, Scheduler, Tunables
-from tests.packets.case import Apply, Case, Listed, Send, State, Step, drops, own_id, passes, sends
+from tests.packets.case import Apply, Case, Listed, Packet, Send, State, Step, drops, own_id, passes, sends
 from tests.packets.cases.states import entry
 from tests.packets.frames import tcp, tcp_reply, udp
 from tests.packets.network import (
@@ -43,6 +43,14 @@ def pair(one: int, two: int, **tunables: int) -> Setting:
     weights = ((ONE, one), (TWO, two))
     chosen = (destination(server, DR, weight=weight) for server, weight in weights if weight >= 0)
     return setting(service(*chosen), tunables=Tunables(**tunables))
+
+
+def made(method: ForwardingMethod, frame: Packet) -> Packet:
+    return {
+        DR: lambda: direct(frame, ONE),
+        TUN: lambda: tunnelled(frame, ONE, ONE),
+        NAT: lambda: translated(frame, ONE, ONE, 80),
+    }[method]()
 
 
 OPEN = (to(TWO, "S"), to(TWO, "A"))
@@ -168,6 +176,26 @@ CASES = (
             Send(1, OUTSIDE, tcp("A"), drops("dest_removed")),
             Send(2, OUTSIDE, tcp("S", port=1), passes("no_service")),
         ),
+    ),
+    *(
+        Case(
+            f"a server's method changed from {old.value} to {new.value}: connections keep the old one",
+            setting(web(old)),
+            (
+                Send(0, OUTSIDE, tcp("S"), sends(INSIDE, made(old, tcp("S")))),
+                Apply(setting(web(new))),
+                Send(1, OUTSIDE, tcp("A"), sends(INSIDE, made(old, tcp("A")), reason="hit")),
+                Send(
+                    2,
+                    OUTSIDE,
+                    tcp("S", port=1),
+                    sends(INSIDE, made(new, tcp("S", port=1)), reason="new"),
+                ),
+            ),
+        )
+        for old in ForwardingMethod
+        for new in ForwardingMethod
+        if old is not new
     ),
     Case(
         "a new next hop is followed by connections that exist",

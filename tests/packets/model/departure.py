@@ -76,7 +76,7 @@ class Forwarder:
             return dropped("dest_unresolved")
         if frame[IP].ttl <= 1:
             return self.error(arrival, frame, now, "ttl_expired", transform.time_exceeded(frame))
-        tunnel = flow.real.method is ForwardingMethod.TUN
+        tunnel = flow.method is ForwardingMethod.TUN
         room = way.mtu - (TUNNEL_HEADER if tunnel else 0)
         if frame[IP].flags & 2 and _length(arrival, frame) > room:
             error = transform.fragmentation_needed(frame, room)
@@ -99,9 +99,9 @@ class Forwarder:
         way = self.hops[IPAddress(flow.real.address)]
         if frame[IP].ttl <= 1:
             return dropped("ttl_expired_silent")
-        if flow.real.method is ForwardingMethod.TUN:
+        if flow.method is ForwardingMethod.TUN:
             frames = self._tunnel(flow, Arrival(0, bytes(frame)), frame, way)
-        elif flow.real.method is ForwardingMethod.NAT:
+        elif flow.method is ForwardingMethod.NAT:
             out = translated_error(frame, flow, inward=True)
             frames = (Departure(bytes(explicit(transform.to_hop(out, way)))),)
         else:
@@ -120,9 +120,9 @@ class Forwarder:
 
     def _by_method(self, flow: Flow, arrival: Arrival, frame: Packet, way: NextHop) -> tuple[Departure, ...]:
         undone = arrival.offload.checksum_start != 0
-        if flow.real.method is ForwardingMethod.TUN:
+        if flow.method is ForwardingMethod.TUN:
             return self._tunnel(flow, arrival, frame, way)
-        if flow.real.method is ForwardingMethod.NAT:
+        if flow.method is ForwardingMethod.NAT:
             server, port = flow.real.address, flow.real.port
             out = transform.translated(frame, way, server, port, undone_checksum=undone)
         else:

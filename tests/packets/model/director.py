@@ -111,7 +111,7 @@ class Model:
             return True
         if not mode:
             return False
-        half_seen = flow.real.method is not ForwardingMethod.NAT
+        half_seen = flow.method is not ForwardingMethod.NAT
         return flow.state in (State.TIME_WAIT, State.CLOSE) or bool(
             mode & 2 and flow.state is State.FIN_WAIT and half_seen
         )
@@ -136,6 +136,7 @@ class Model:
             ends=_ends(frame[IP]),
             service=service,
             real=real,
+            method=real.method,
             interface=arrival.interface,
             client_macs=(frame.dst, frame.src),
             state=State.UDP if frame[IP].proto == 17 else State.NONE,
@@ -148,7 +149,7 @@ class Model:
     def _inward(self, flow: Flow, arrival: Arrival, frame: Packet, reason: str) -> Answer:
         flow.interface, flow.client_macs = arrival.interface, (frame.dst, frame.src)
         self._count_in(flow, frame)
-        half = flow.real.method is not ForwardingMethod.NAT
+        half = flow.method is not ForwardingMethod.NAT
         self._step(flow, frame, Seen.INPUT_ONLY if half else Seen.INPUT)
         self._remember_fragments(flow, frame, backwards=False)
         return self.forwarder.inward(flow, arrival, frame, self.now, reason)

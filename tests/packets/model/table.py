@@ -28,16 +28,16 @@ class Service:
 
 @dataclass(slots=True)
 class Flow:
-    """A connection; `method` and `port` are the destination's when it was made."""
+    """A connection; its method is what the destination's was when it began."""
 
     ends: Ends
     service: Service
     real: Real
+    method: ForwardingMethod
     interface: int
     client_macs: tuple[str, str]
     state: State
     expires: int
-    timeout: int = 0
 
     @property
     def reply_ends(self) -> Ends:
@@ -101,7 +101,7 @@ class Table:
     def open(self, flow: Flow) -> None:
         self.flows[flow.ends] = flow
         flow.real.inactive += 1
-        if flow.real.method is ForwardingMethod.NAT:
+        if flow.method is ForwardingMethod.NAT:
             self.replies[flow.reply_ends] = flow
 
     def close(self, flow: Flow) -> None:
