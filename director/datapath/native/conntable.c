@@ -15,12 +15,12 @@
 
 struct lb_sweeper {
 	struct lb_datapath *datapath;
-	u32 next;	    /* set */
-	u32 began;	    /* this round, ms */
-	u32 known_since;    /* when the round of `overflowed` began */
-	int known;	    /* a whole round is in `overflowed` */
-	u8 *overflowed;	    /* by set: the search for a live entry passes it to reach a later set */
-	u8 *overflowing;    /* the same, of the round that is under way */
+	u32 next;	 /* set */
+	u32 began;	 /* this round, ms */
+	u32 known_since; /* when the round of `overflowed` began */
+	int known;	 /* a whole round is in `overflowed` */
+	u8 *overflowed;	 /* by set: the search for a live entry passes it to reach a later set */
+	u8 *overflowing; /* the same, of the round that is under way */
 };
 
 struct lb_sweeper *lb_sweeper_new(struct lb_datapath *datapath)

@@ -19,7 +19,7 @@ struct lb_conn_query {
 	u8 client_family; /* 0: any */
 	u8 state_wanted;  /* 0: any, else 1 + enum lb_conn_state */
 	u8 unused[2];
-	u32 dests;	  /* length of dest_wanted, 0: any destination */
+	u32 dests;	       /* length of dest_wanted, 0: any destination */
 	const u8 *dest_wanted; /* by stable id, not 0: wanted */
 };
 

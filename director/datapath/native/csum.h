@@ -27,12 +27,12 @@ static LB_INLINE u16 lb_csum_fold(u64 sum)
 
 static LB_INLINE void lb_csum_replace16(be16 *checksum, be16 from, be16 to)
 {
-	*checksum = ~lb_csum_fold((u64)(u16)~*checksum + (u16)~from + to);
+	*checksum = ~lb_csum_fold((u64)(u16) ~*checksum + (u16)~from + to);
 }
 
 static LB_INLINE void lb_csum_replace32(be16 *checksum, be32 from, be32 to)
 {
-	*checksum = ~lb_csum_fold((u64)(u16)~*checksum + (u32)~from + to);
+	*checksum = ~lb_csum_fold((u64)(u16) ~*checksum + (u32)~from + to);
 }
 
 /* The header's own sum; 0xffff for a valid header, checksum field included. Options are the caller's business. */

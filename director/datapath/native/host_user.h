@@ -11,13 +11,16 @@
 #include <linux/virtio_net.h>
 #include <string.h>
 
+/* Only eBPF has reason to keep a subprogram apart: its verifier checks it once. */
+#define LB_SUBPROGRAM static LB_INLINE
+
 #include "csum.h"
 #include "datapath.h"
 #include "entry.h"
 
 struct lb_ctx {
-	u8 *data, *end;	 /* the frame, from the Ethernet header on */
-	u8 *low, *high;	 /* the buffer that it may grow in */
+	u8 *data, *end; /* the frame, from the Ethernet header on */
+	u8 *low, *high; /* the buffer that it may grow in */
 	u32 ifindex;
 	u32 now;
 	struct virtio_net_hdr offload; /* all zero: a whole, plain frame */

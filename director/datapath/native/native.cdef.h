@@ -22,11 +22,21 @@
 struct lb_addr {
 	uint32_t word[4];
 };
-struct lb_image_header { ...; };
-struct lb_service { ...; };
-struct lb_dest { ...; };
-struct lb_list_item { ...; };
-struct lb_link { ...; };
+struct lb_image_header {
+	...;
+};
+struct lb_service {
+	...;
+};
+struct lb_dest {
+	...;
+};
+struct lb_list_item {
+	...;
+};
+struct lb_link {
+	...;
+};
 struct lb_conn {
 	uint64_t control;
 	uint32_t expires;

@@ -31,8 +31,8 @@ struct lb_key {
 
 struct lb_packet {
 	struct lb_key key;
-	u32 l4;	     /* offset of the transport header */
-	u16 length;  /* IP total length, bytes */
+	u32 l4;	      /* offset of the transport header */
+	u16 length;   /* IP total length, bytes */
 	u16 fragment; /* flags and offset, host order */
 	be16 id;
 	u8 ttl;

@@ -88,24 +88,35 @@ static LB_INLINE int lb_write_icmp_error(struct lb_ctx *ctx, const struct lb_pac
 	return 0;
 }
 
-/* Answer the packet with an ICMP error, or drop it where none may be sent. */
-static LB_INLINE struct lb_result lb_icmp_answer(struct lb_ctx *ctx, const struct lb_packet *packet,
-						 const struct lb_icmp_error *error)
+/* Make the packet the ICMP error that answers it: the reason it ends for. */
+LB_SUBPROGRAM int lb_answer_icmp(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_icmp_error *error)
 {
-	u16 quoted = packet->length;
+	u16 quoted;
 
+	if (!packet || !error)
+		return LB_REASON_NO_ROOM;
 	if (!lb_may_answer(packet))
-		return lb_drop(error->silent);
+		return error->silent;
 	/* Path MTU discovery must not be starved: Linux exempts these from its limit, too. */
 	if (error->mtu == 0 && !lb_icmp_allow(ctx))
-		return lb_drop(LB_REASON_ICMP_LIMITED);
+		return LB_REASON_ICMP_LIMITED;
+	quoted = packet->length;
 	if (quoted > LB_ICMP_MAX - LB_ICMP_ADDED)
 		quoted = LB_ICMP_MAX - LB_ICMP_ADDED;
 	lb_plain(ctx);
 	if (lb_trim(ctx, LB_L3 + quoted) || lb_grow(ctx, LB_ICMP_ADDED) ||
 	    lb_write_icmp_error(ctx, packet, error, quoted))
-		return lb_drop(LB_REASON_NO_ROOM);
-	return lb_transmit(error->sent, lb_ingress(ctx), 0);
+		return LB_REASON_NO_ROOM;
+	return error->sent;
+}
+
+/* Answer the packet with an ICMP error, or drop it where none may be sent. */
+static LB_INLINE struct lb_result lb_icmp_answer(struct lb_ctx *ctx, const struct lb_packet *packet,
+						 const struct lb_icmp_error *error)
+{
+	int reason = lb_answer_icmp(ctx, packet, error);
+
+	return reason == error->sent ? lb_transmit(reason, lb_ingress(ctx), 0) : lb_drop(reason);
 }
 
 static LB_INLINE struct lb_result lb_port_unreachable(struct lb_ctx *ctx, const struct lb_packet *packet)
@@ -120,9 +131,8 @@ static LB_INLINE struct lb_result lb_port_unreachable(struct lb_ctx *ctx, const 
 
 static LB_INLINE struct lb_result lb_time_exceeded(struct lb_ctx *ctx, const struct lb_packet *packet)
 {
-	struct lb_icmp_error error = {.type = LB_ICMP_TIME_EXCEEDED,
-				      .sent = LB_REASON_TTL_EXPIRED,
-				      .silent = LB_REASON_TTL_EXPIRED_SILENT};
+	struct lb_icmp_error error = {
+	    .type = LB_ICMP_TIME_EXCEEDED, .sent = LB_REASON_TTL_EXPIRED, .silent = LB_REASON_TTL_EXPIRED_SILENT};
 
 	return lb_icmp_answer(ctx, packet, &error);
 }
@@ -142,7 +152,8 @@ static LB_INLINE struct lb_result lb_frag_needed(struct lb_ctx *ctx, const struc
 static LB_INLINE int lb_l4_valid(struct lb_ctx *ctx, const struct lb_packet *packet)
 {
 	u16 length = packet->length - (packet->l4 - LB_L3);
-	u64 sum = lb_pseudo_sum(packet->key.source.word[0], packet->key.destination.word[0], packet->key.protocol, length);
+	u64 sum =
+	    lb_pseudo_sum(packet->key.source.word[0], packet->key.destination.word[0], packet->key.protocol, length);
 
 	return lb_partial(ctx) || lb_csum_fold(sum + lb_range_sum(ctx, packet->l4, length)) == 0xffff;
 }
@@ -185,25 +196,36 @@ static LB_INLINE int lb_write_reset(struct lb_ctx *ctx, const struct lb_packet *
 	return 0;
 }
 
+/* Make the segment the reset that answers it: the reason it ends for. */
+LB_SUBPROGRAM int lb_answer_reset(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	struct lb_tcp *tcp;
+	u32 header;
+
+	if (!packet)
+		return LB_REASON_NO_ROOM;
+	if (packet->tcp_flags & LB_TCP_RST)
+		return LB_REASON_RST_UNKNOWN;
+	tcp = lb_at(ctx, packet->l4, sizeof(*tcp));
+	if (!tcp)
+		return LB_REASON_TRUNCATED;
+	header = (tcp->offset >> 4) * 4;
+	if (header < sizeof(*tcp) || packet->l4 + header > LB_L3 + (u32)packet->length)
+		return LB_REASON_BAD_HEADER;
+	if (!lb_any_fragment(packet) && !lb_l4_valid(ctx, packet))
+		return LB_REASON_BAD_CHECKSUM;
+	lb_plain(ctx);
+	if (lb_write_reset(ctx, packet) || lb_trim(ctx, LB_L3 + sizeof(struct lb_ipv4) + sizeof(*tcp)))
+		return LB_REASON_NO_ROOM;
+	return LB_REASON_RST_SENT;
+}
+
 /* Answer a segment that belongs to no connection as the host's own stack would. */
 static LB_INLINE struct lb_result lb_tcp_reset(struct lb_ctx *ctx, const struct lb_packet *packet)
 {
-	struct lb_tcp *tcp = lb_at(ctx, packet->l4, sizeof(*tcp));
-	u32 header;
+	int reason = lb_answer_reset(ctx, packet);
 
-	if (!tcp)
-		return lb_drop(LB_REASON_TRUNCATED);
-	if (packet->tcp_flags & LB_TCP_RST)
-		return lb_drop(LB_REASON_RST_UNKNOWN);
-	header = (tcp->offset >> 4) * 4;
-	if (header < sizeof(*tcp) || packet->l4 + header > LB_L3 + (u32)packet->length)
-		return lb_drop(LB_REASON_BAD_HEADER);
-	if (!lb_any_fragment(packet) && !lb_l4_valid(ctx, packet))
-		return lb_drop(LB_REASON_BAD_CHECKSUM);
-	lb_plain(ctx);
-	if (lb_write_reset(ctx, packet) || lb_trim(ctx, LB_L3 + sizeof(struct lb_ipv4) + sizeof(*tcp)))
-		return lb_drop(LB_REASON_NO_ROOM);
-	return lb_transmit(LB_REASON_RST_SENT, lb_ingress(ctx), 0);
+	return reason == LB_REASON_RST_SENT ? lb_transmit(reason, lb_ingress(ctx), 0) : lb_drop(reason);
 }
 
 #endif

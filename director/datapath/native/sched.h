@@ -9,32 +9,11 @@
 #ifndef LB_SCHED_H
 #define LB_SCHED_H
 
-#include "parse.h"
-#include "state.h"
+#include "walk.h"
 
 enum { LB_CURSOR_RETRIES = 8 };
 
-/* The i-th destination in the service's list, or 0 past its end. */
-static LB_INLINE const struct lb_list_item *lb_list_item(struct lb_ctx *ctx, const struct lb_service *service, u32 i)
-{
-	const struct lb_list_item *items = lb_image_line(ctx, service->list_first + i / LB_DESTS_PER_LINE);
-
-	return items && i < service->dest_count ? &items[i % LB_DESTS_PER_LINE] : 0;
-}
-
-static LB_INLINE int lb_overloaded(struct lb_ctx *ctx, u32 dest)
-{
-	const struct lb_dest_state *state = lb_dest_state(ctx, dest);
-
-	return !state || (state->flags & LB_DEST_OVERLOAD);
-}
-
-static LB_INLINE int lb_eligible(struct lb_ctx *ctx, const struct lb_list_item *item)
-{
-	return item->weight > 0 && !lb_overloaded(ctx, item->id);
-}
-
-/* rr: where in the list the last choice stands now. It is there: a swap moves the cursor off a deleted one. */
+/* rr: where in the list to go on. The last choice is there: a swap moves the cursor off a deleted one. */
 static LB_INLINE u32 lb_rr_next(struct lb_ctx *ctx, const struct lb_service *service, u64 cursor)
 {
 	u32 last = lb_cursor_low(cursor), index = lb_cursor_high(cursor);
@@ -43,60 +22,32 @@ static LB_INLINE u32 lb_rr_next(struct lb_ctx *ctx, const struct lb_service *ser
 	if (last == 0)
 		return 0;
 	item = lb_list_item(ctx, service, index);
-	if (item && item->id == last)
-		return index + 1;
-	for (u32 i = 0; i < LB_MAX_SERVICE_DESTS && i < service->dest_count; i++) {
-		item = lb_list_item(ctx, service, i);
-		if (item && item->id == last)
-			return i + 1;
-	}
-	return index;
+	if (!item || item->id != last)
+		index = lb_position_of(ctx, service, last);
+	return index + 1;
 }
 
 static LB_INLINE u32 lb_rr_once(struct lb_ctx *ctx, const struct lb_service *service, u64 cursor, u64 *moved)
 {
-	u32 i = lb_rr_next(ctx, service, cursor);
+	u32 index;
+	u32 id = lb_first_from(ctx, service, lb_rr_next(ctx, service, cursor), 1, &index);
 
-	for (u32 n = 0; n < LB_MAX_SERVICE_DESTS && n < service->dest_count; n++, i++) {
-		const struct lb_list_item *item;
-
-		if (i >= service->dest_count)
-			i = 0;
-		item = lb_list_item(ctx, service, i);
-		if (item && lb_eligible(ctx, item)) {
-			*moved = lb_cursor(item->id, i);
-			return item->id;
-		}
-	}
-	return 0;
+	if (id == 0)
+		id = lb_first_from(ctx, service, 0, 1, &index);
+	if (id)
+		*moved = lb_cursor(id, index);
+	return id;
 }
 
-/* The highest weight among the eligible: below it, a lap of wrr finds someone. */
-static LB_INLINE s32 lb_highest_weight(struct lb_ctx *ctx, const struct lb_service *service)
-{
-	s32 highest = 0;
-
-	for (u32 i = 0; i < LB_MAX_SERVICE_DESTS && i < service->dest_count; i++) {
-		const struct lb_list_item *item = lb_list_item(ctx, service, i);
-
-		if (item && item->weight > highest && lb_eligible(ctx, item))
-			highest = item->weight;
-	}
-	return highest;
-}
-
-/* The rest of a lap: the first from index i on that is eligible and has at least this weight. */
+/* The rest of a lap of wrr: the first from index i on that is eligible and has at least this weight. */
 static LB_INLINE u32 lb_wrr_lap(struct lb_ctx *ctx, const struct lb_service *service, u32 i, s32 weight, u64 *moved)
 {
-	for (u32 n = 0; n < LB_MAX_SERVICE_DESTS && i < service->dest_count; n++, i++) {
-		const struct lb_list_item *item = lb_list_item(ctx, service, i);
+	u32 index;
+	u32 id = lb_first_from(ctx, service, i, weight, &index);
 
-		if (item && item->weight >= weight && lb_eligible(ctx, item)) {
-			*moved = lb_cursor(i + 1, (u32)weight);
-			return item->id;
-		}
-	}
-	return 0;
+	if (id)
+		*moved = lb_cursor(index + 1, (u32)weight);
+	return id;
 }
 
 /*
@@ -147,30 +98,6 @@ static LB_INLINE u32 lb_turn(struct lb_ctx *ctx, const struct lb_service *servic
 						 : lb_wrr_once(ctx, service, cursor, &moved);
 		if (id == 0 || __sync_bool_compare_and_swap(&state->cursor, cursor, moved))
 			return id;
-	}
-	return id;
-}
-
-/* lc and wlc: the least 256 * active + inactive, for wlc by weight; ties keep the first. */
-static LB_INLINE u32 lb_least(struct lb_ctx *ctx, const struct lb_service *service)
-{
-	u64 least = 0, least_weight = 1;
-	u32 id = 0;
-
-	for (u32 i = 0; i < LB_MAX_SERVICE_DESTS && i < service->dest_count; i++) {
-		const struct lb_list_item *item = lb_list_item(ctx, service, i);
-		const struct lb_dest_state *state = item ? lb_dest_state(ctx, item->id) : 0;
-		u64 load, weight;
-
-		if (!state || item->weight <= 0 || (state->flags & LB_DEST_OVERLOAD))
-			continue;
-		load = (u64)state->active * 256 + state->inactive;
-		weight = service->scheduler == LB_WLC ? (u64)item->weight : 1;
-		if (id && least * weight <= load * least_weight)
-			continue;
-		id = item->id;
-		least = load;
-		least_weight = weight;
 	}
 	return id;
 }
@@ -238,7 +165,20 @@ static LB_INLINE u32 lb_slot_hash(const struct lb_service *service, u32 value, u
 	return lb_hsiphash(value + offset, LB_MH_KEY) % LB_MH_SIZE;
 }
 
-/* The destination in this slot of the look-up table: its id, and in `usable` whether it may be chosen now. */
+/* A look-up in a table: what is hashed, at which offset the next try is, and what was found. */
+struct lb_hashing {
+	u32 value;
+	u32 home; /* the slot that the client belongs to */
+	u32 offset;
+	u32 id; /* found: stable id, 0 for none */
+};
+
+static LB_INLINE u32 lb_table_size(const struct lb_service *service)
+{
+	return service->scheduler == LB_SH ? LB_SH_SIZE : LB_MH_SIZE;
+}
+
+/* The destination in this slot of the table: its id, and in `usable` whether it may be chosen now. */
 static LB_INLINE u32 lb_slot(struct lb_ctx *ctx, const struct lb_service *service, u32 slot, int *usable)
 {
 	const u32 *ids = lb_image_line(ctx, service->lookup_first + slot / LB_IDS_PER_LINE);
@@ -249,40 +189,60 @@ static LB_INLINE u32 lb_slot(struct lb_ctx *ctx, const struct lb_service *servic
 	return id;
 }
 
+/* Try slots that re-hashing with the next LB_STRIDE offsets leads to. 1 at the end: found, or there is none. */
+LB_SUBPROGRAM int lb_fallback_stride(struct lb_ctx *ctx, const struct lb_service *service, struct lb_hashing *hashing)
+{
+	u32 size;
+
+	if (!service || !hashing)
+		return 1;
+	size = lb_table_size(service);
+	for (u32 n = 0; n < LB_STRIDE && hashing->offset < size; n++, hashing->offset++) {
+		u32 offset = (hashing->offset + hashing->home) % size;
+		int usable;
+		u32 id = lb_slot(ctx, service, lb_slot_hash(service, hashing->value, offset), &usable);
+
+		if (usable)
+			hashing->id = id;
+		if (usable || id == 0)
+			return 1;
+	}
+	return hashing->offset >= size;
+}
+
 /* sh and mh: the client's slot in the table; with fallback, the slots that re-hashing with an offset leads to. */
 static LB_INLINE u32 lb_hashed(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet)
 {
-	u32 value = lb_fold_addr(&packet->key.source);
-	u32 size = service->scheduler == LB_SH ? LB_SH_SIZE : LB_MH_SIZE;
-	u32 home, id;
+	struct lb_hashing hashing = {.value = lb_fold_addr(&packet->key.source)};
 	int usable;
+	u32 id;
 
 	if (service->flags & LB_SCHED_PORT)
-		value += lb_ntohs(packet->key.sport);
-	home = lb_slot_hash(service, value, 0);
-	id = lb_slot(ctx, service, home, &usable);
+		hashing.value += lb_ntohs(packet->key.sport);
+	hashing.home = lb_slot_hash(service, hashing.value, 0);
+	id = lb_slot(ctx, service, hashing.home, &usable);
 	if (usable || id == 0)
 		return id;
 	if (!(service->flags & LB_SCHED_FALLBACK))
 		return 0;
-	for (u32 offset = 0; offset < LB_MH_SIZE && offset < size; offset++) {
-		id = lb_slot(ctx, service, lb_slot_hash(service, value, (offset + home) % size), &usable);
-		if (usable || id == 0)
-			return id;
-	}
-	return 0;
+	for (u32 n = 0; n <= LB_MH_SIZE / LB_STRIDE; n++)
+		if (lb_fallback_stride(ctx, service, &hashing))
+			break;
+	return hashing.id;
 }
 
 /* Choose a destination for a new connection: its stable id, or 0 when none may take it. */
-static LB_INLINE u32 lb_schedule(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet)
+LB_SUBPROGRAM u32 lb_schedule(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet)
 {
+	if (!service || !packet)
+		return 0;
 	switch (service->scheduler) {
 	case LB_RR:
 	case LB_WRR:
 		return lb_turn(ctx, service);
 	case LB_LC:
 	case LB_WLC:
-		return lb_least(ctx, service);
+		return lb_least_loaded(ctx, service);
 	case LB_SH:
 	case LB_MH:
 		return lb_hashed(ctx, service, packet);

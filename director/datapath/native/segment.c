@@ -76,8 +76,8 @@ static void lb_cut_headers(const struct lb_cut *cut, u8 *at, u32 number, u32 off
 		((struct lb_udp *)l4)->length = lb_htons(length);
 		((struct lb_udp *)l4)->checksum = 0;
 	}
-	sum = ~lb_csum_fold(lb_pseudo_sum(ip->source, ip->destination, cut->protocol, length) +
-			    lb_bytes_sum(l4, length));
+	sum =
+	    ~lb_csum_fold(lb_pseudo_sum(ip->source, ip->destination, cut->protocol, length) + lb_bytes_sum(l4, length));
 	if (sum == 0 && cut->protocol == LB_IPPROTO_UDP)
 		sum = 0xffff;
 	memcpy(l4 + field, &sum, sizeof(sum));

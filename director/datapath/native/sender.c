@@ -24,7 +24,8 @@ static u8 *lb_sender_room(struct lb_sink *sink, u32 size)
 	return at;
 }
 
-static int lb_sender_take(struct lb_sink *sink, u32 ifindex, u8 *frame, u32 length, const struct virtio_net_hdr *offload)
+static int lb_sender_take(struct lb_sink *sink, u32 ifindex, u8 *frame, u32 length,
+			  const struct virtio_net_hdr *offload)
 {
 	struct lb_sender *sender = (struct lb_sender *)sink;
 	u32 i = sender->queued;

@@ -23,8 +23,8 @@ enum {
 	LB_IMAGE_MAGIC = 0x4c564449, /* "IDVL" in memory */
 	LB_IMAGE_VERSION = 1,
 	LB_SERVICE_PROBES = 8,
-	LB_MAX_SERVICES = 4096,	    /* stable ids are below this */
-	LB_MAX_DESTS = 131072,	    /* stable ids are below this */
+	LB_MAX_SERVICES = 4096,	     /* stable ids are below this */
+	LB_MAX_DESTS = 131072,	     /* stable ids are below this */
 	LB_MAX_SERVICE_DESTS = 1024, /* destinations of one service */
 	LB_DESTS_PER_LINE = 8,
 	LB_IDS_PER_LINE = 16,
@@ -75,8 +75,8 @@ struct lb_image_header {
 	u32 service_first;
 	u32 service_mask; /* slots - 1 */
 	u32 dest_first;
-	u32 dest_count; /* one more than the highest id; a destination's line is dest_first + id */
-	u32 seed;	/* of the services' hash */
+	u32 dest_count;	     /* one more than the highest id; a destination's line is dest_first + id */
+	u32 seed;	     /* of the services' hash */
 	u32 icmp_per_second; /* 0: no limit */
 	u8 conn_reuse_mode;
 	u8 expire_nodest_conn;
@@ -101,7 +101,7 @@ struct lb_service {
 	u32 list_first; /* line of the destination list */
 	u32 lookup_first;
 	u32 lookup_size; /* entries, 0 for a scheduler without a table */
-	u32 timeouts; /* which line of the timeouts */
+	u32 timeouts;	 /* which line of the timeouts */
 	s32 wrr_gcd;
 	s32 wrr_max; /* highest weight - (gcd - 1) */
 	u32 spare[3];
