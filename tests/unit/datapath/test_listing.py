@@ -86,8 +86,8 @@ def test_filters_are_written_in_network_order() -> None:
     raw = query_of(query, HOLDERS.get).raw
     assert (raw.protocol, raw.family, raw.vport, raw.client_family) == (6, 4, 0x5000, 4)
     assert raw.state_wanted == 1 + list(ConnectionState).index(ConnectionState.UDP)
-    assert bytes(ffi.buffer(raw.client))[:4] == IPAddress("198.51.100.0").packed
-    assert bytes(ffi.buffer(raw.client_mask))[:4] == IPAddress("255.255.255.0").packed
+    assert bytes(ffi.buffer(ffi.addressof(raw, "client")))[:4] == IPAddress("198.51.100.0").packed
+    assert bytes(ffi.buffer(ffi.addressof(raw, "client_mask")))[:4] == IPAddress("255.255.255.0").packed
 
 
 @pytest.mark.parametrize(
