@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from scapy.layers.inet import IP
+
 from director.model import ForwardingMethod, Tunables
 from tests.packets.case import Case, Packet, Send, drops, own_id, sends
-from tests.packets.frames import tcp, udp
+from tests.packets.frames import explicit, outside, tcp, udp
 from tests.packets.network import INSIDE, ONE, OUTSIDE, Setting, hop, names, setting, web
 from tests.packets.transform import (
     aged,
@@ -71,6 +73,20 @@ def pieces(method: ForwardingMethod, length: int) -> tuple[Packet, ...]:
     return tuple(to_hop(piece, hop(ONE)) for piece in fragments_of(packet, NARROW))
 
 
+def forbidding() -> tuple[Packet, Packet]:
+    """Two fragments with DF (RFC 791 allows it): 700 and 828 bytes."""
+    small, large = long(708, flags=0), long(1528, flags=0)
+    first, last = fragments_of(small[IP], 700)[0], fragments_of(large[IP], 700)[1]
+    last = IP(bytes(last)[:20]) / bytes(large[IP])[700:]
+    first.flags, last.flags = "MF+DF", "DF"
+    for piece in (first, last):
+        del piece.chksum, piece.len
+    return explicit(outside() / first), explicit(outside() / last)
+
+
+FORBIDDING = forbidding()
+
+
 def narrow(method: ForwardingMethod) -> Setting:
     return setting(names(method)).with_mtu(NARROW)
 
@@ -131,6 +147,14 @@ CASES = (
         )
         for method in (DR, NAT)
         for length in (NARROW + 1, 1500)
+    ),
+    Case(
+        "a later fragment that is too large and may not be cut further dies silently",
+        narrow(DR).with_mtu(700),
+        (
+            Send(0, OUTSIDE, FORBIDDING[0], sends(INSIDE, direct(FORBIDDING[0], ONE))),
+            Send(1, OUTSIDE, FORBIDDING[1], drops("too_big_silent")),
+        ),
     ),
     Case(
         "icmp_msgs_per_sec bounds the errors of a second",

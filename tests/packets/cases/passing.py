@@ -14,7 +14,7 @@ from director.model import ForwardingMethod
 from tests.packets.case import Case, Packet, Send, drops, passes, stays
 from tests.packets.checksum import ETHERNET, with_header_checksum
 from tests.packets.frames import PORT, explicit, ipv4, outside, tcp, udp
-from tests.packets.network import CLIENT, OUTSIDE, ROUTER, ROUTER_MAC, VIP, names, setting, web
+from tests.packets.network import CLIENT, OUTSIDE, OUTSIDE_MAC, ROUTER, ROUTER_MAC, VIP, names, setting, web
 
 GIVEN = setting(web(ForwardingMethod.NAT), names(ForwardingMethod.DR))
 
@@ -26,7 +26,7 @@ NOT_OURS: tuple[tuple[str, Packet], ...] = (
     ("IPv6", outside() / IPv6(src="2001:db8::7", dst="2001:db8::1") / TCP(sport=PORT, dport=80, flags="S")),
     ("a tagged frame", outside() / Dot1Q(vlan=5) / ipv4(CLIENT, VIP) / TCP(dport=80, flags="S")),
     ("spanning tree", Dot3(src=ROUTER_MAC, dst="01:80:c2:00:00:00") / LLC() / STP()),
-    ("an unknown EtherType", Ether(src=ROUTER_MAC, type=0x88B5) / Raw(b"experiment" * 5)),
+    ("an unknown EtherType", Ether(src=ROUTER_MAC, dst=OUTSIDE_MAC, type=0x88B5) / Raw(b"experiment" * 5)),
     ("a TCP port without a service", outside() / ipv4(CLIENT, VIP) / TCP(sport=PORT, dport=22, flags="S")),
     ("an ACK to a port without a service", outside() / ipv4(CLIENT, VIP) / TCP(dport=22, flags="A")),
     ("a UDP port without a service", outside() / ipv4(CLIENT, VIP) / UDP(sport=PORT, dport=123)),
