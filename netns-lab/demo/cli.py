@@ -25,7 +25,7 @@ from demo.verdict import Addresses, Result, Seen, faults, result
 from lab import Lab, LabError
 
 WRONG, BROKEN = 1, 3
-WIDTH = 118
+WIDTH = 80
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,9 +62,9 @@ def _end_by_signal(number: int, _frame: object) -> NoReturn:
 def _run(show: Show, name: str, datapath: str, json_file: Path | None, *, keep: bool) -> int:
     started = time.monotonic()
     with ExitStack() as stack:
-        with show.step("network of namespaces: client, router, director, rs1, rs2, rs3, dns"):
+        with show.step("network: client, router, director, rs1, rs2, rs3, dns"):
             lab = stack.enter_context(Lab.up(TOPOLOGY, name))
-        with show.step("real servers: `realserver up` for dr, tun and nat, then `realserver check`"):
+        with show.step("real servers: `realserver up`, `realserver check` by dr, tun, nat"):
             take_vips(lab)
         with show.step(f"director: {len(SERVICES)} services") as said:
             start_director(lab, SERVICES, datapath)

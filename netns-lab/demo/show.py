@@ -22,8 +22,8 @@ from demo.verdict import TOLERANCE, Result, Row
 from lab import Lab
 
 COLUMNS = (
-    ("real server", "left"), ("answered", "right"), ("share", "right"), ("wanted", "right"),
-    ("errors", "right"), ("logged with\nclient's address", "right"), ("replies past\ndirector", "right"),
+    ("real server", "left"), ("answers", "right"), ("share", "right"), ("wanted", "right"),
+    ("errors", "right"), ("client\nin log", "right"), ("replies\npast", "right"),
     ("replies\nthrough", "right"),
 )  # fmt: skip
 
@@ -44,7 +44,7 @@ class Show:
 
     def done(self, what: str, seconds: float) -> None:
         """Say that a step is done."""
-        line = Text.assemble(("  ✓ ", "green"), f"{what:<76} ", (f"{seconds:5.1f} s", "dim"))
+        line = Text.assemble(("  ✓ ", "green"), f"{what:<66} ", (f"{seconds:5.1f} s", "dim"))
         self.console.print(line, soft_wrap=True)
 
     @contextmanager
@@ -75,15 +75,13 @@ class Show:
             self.console.print(Text.assemble(("  ✗ ", "bold red"), fault), soft_wrap=True)
         if not faults:
             answered = sum(one.answered for one in results)
-            said = (
-                f"all {answered:,} requests were answered, and each reply came by the way its method promises"
-            )
+            said = f"all {answered:,} requests answered, each reply by the way its method promises"
             self.console.print(Text.assemble(("  ✓ ", "bold green"), said), soft_wrap=True)
 
 
 def results_table(results: Sequence[Result]) -> Table:
     """Draw what was seen, a row for each real server and a line for each service."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for name, justify in COLUMNS:
         table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
     for one in results:
@@ -95,10 +93,11 @@ def results_table(results: Sequence[Result]) -> Table:
 
 
 CAPTION = (
-    f"answered: as the client counted, by who answered. wanted: what the weight asks for, ±{TOLERANCE:.0%}\n"
-    "past: reply frames that the router had from the server's own MAC address, as nftables counted there\n"
-    "through: reply frames that arrived at the director, as tcpdump counted there; in a service's own line\n"
-    "those that the router had from it"
+    f"answers: as the client counted, by who answered. wanted: by weight, ±{TOLERANCE:.0%}\n"
+    "client in log: requests that the access log has with the client's address\n"
+    "past: reply frames that the router had from the server's own MAC (nftables)\n"
+    "through: reply frames that arrived at the director (tcpdump); on a service's\n"
+    "line those that the router had from the director's MAC"
 )
 
 
@@ -110,8 +109,9 @@ def _service_cells(one: Result) -> tuple[str, ...]:
         sum(row.logged.own for row in one.rows),
         sum(row.past for row in one.rows),
     )
+    address = f"{one.service.vip}:{one.service.application.port}"
     answered, errors, own, past = (f"{number:,}" for number in sums)
-    return (f"{one.service.name} {one.service}", answered, "", "", errors, own, past, f"{one.relayed:,}")
+    return (f"{one.service.name} {address}", answered, "", "", errors, own, past, f"{one.relayed:,}")
 
 
 def _row_cells(row: Row) -> tuple[str, ...]:
