@@ -94,7 +94,8 @@ def results_table(results: Sequence[Result]) -> Table:
 
 CAPTION = (
     f"answers: as the client counted, by who answered. wanted: by weight, ±{TOLERANCE:.0%}\n"
-    "client in log: requests that the access log has with the client's address\n"
+    "client in log: requests that the access log has with the client's address,\n"
+    "some of which wrk had not read the answer to when its time was over\n"
     "past: reply frames that the router had from the server's own MAC (nftables)\n"
     "through: reply frames that arrived at the director (tcpdump); on a service's\n"
     "line those that the router had from the director's MAC"
