@@ -9,13 +9,22 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.contenders import BY_NAME, CONTENDERS, DNAT, HAPROXY
-from bench.goals import Outcome, outcomes, quantity
+from bench.goals import QUANTITIES, Outcome, outcomes, quantity
 from bench.machine import Machine
 from bench.measures import MEASURES, Effort
 from bench.samples import Better, Quantity, Sample, ratio, series, summary
 
 HEADINGS = ("", "median", "spread", "of forwarding", "of nftables DNAT", "of HAProxy")
 NOTHING = "-"
+OVERVIEW = {
+    "keepalive": "requests/s",
+    "connections": "connections/s",
+    "latency-p50": "latency, µs",
+    "upload": "TCP up, Gbit/s",
+    "download": "TCP down, Gbit/s",
+    "packets": "64-byte UDP, kpps",
+    "cost": "CPU, ns/packet",
+}
 FORMAT = 1
 
 
@@ -29,11 +38,31 @@ class Words:
 
 
 def tables(samples: Sequence[Sample]) -> tuple[Words, ...]:
-    """Make a table of each quantity that was measured, and one of the goals."""
-    every = (quantity for measure in MEASURES for quantity in measure.quantities)
-    made = [words for quantity in every if (words := _table(samples, quantity)).rows]
-    judged = outcomes(samples)
-    return (*made, _goals(judged)) if judged else tuple(made)
+    """Make a table of all medians, one of each quantity that was measured, and one of the goals."""
+    quantities = (quantity for measure in MEASURES for quantity in measure.quantities)
+    every = (
+        _overview(samples),
+        *(_table(samples, quantity) for quantity in quantities),
+        _goals(outcomes(samples)),
+    )
+    return tuple(words for words in every if words.rows)
+
+
+def _overview(samples: Sequence[Sample]) -> Words:
+    """Set the medians of the most telling quantities side by side, as far as they were measured."""
+    taken = {sample.quantity for sample in samples}
+    shown = {QUANTITIES[name]: heading for name, heading in OVERVIEW.items() if name in taken}
+    rows = []
+    for contender in CONTENDERS:
+        cells = tuple(_median(samples, quantity, contender.name) for quantity in shown)
+        if any(cell != NOTHING for cell in cells):
+            rows.append((contender.title, *cells))
+    return Words("Medians", ("", *shown.values()), tuple(rows))
+
+
+def _median(samples: Sequence[Sample], quantity: Quantity, name: str) -> str:
+    own = summary(tuple(series(samples, quantity, name).values()))
+    return NOTHING if own is None else f"{own.median:,.{quantity.digits}f}"
 
 
 def _table(samples: Sequence[Sample], quantity: Quantity) -> Words:

@@ -32,6 +32,11 @@ UPLOAD = Words(
         ("director packet, NAT", "9.0", "-", "0.75", "-", "-"),
     ),
 )
+MEDIANS = Words(
+    title="Medians",
+    headings=("", "TCP up, Gbit/s"),
+    rows=tuple(row[:2] for row in UPLOAD.rows),
+)
 GOALS = Words(
     title="Goals",
     headings=("", "goal", "measured", "wanted", ""),
@@ -39,8 +44,8 @@ GOALS = Words(
 )
 
 
-def test_a_table_has_absolute_values_spreads_and_paired_ratios_and_goals_are_judged() -> None:
-    assert tables(SAMPLES) == (UPLOAD, GOALS)
+def test_there_are_medians_then_each_quantity_with_spread_and_paired_ratios_then_the_goals() -> None:
+    assert tables(SAMPLES) == (MEDIANS, UPLOAD, GOALS)
 
 
 def test_nothing_measured_makes_no_table() -> None:
