@@ -112,8 +112,8 @@ def unreachable_port(frame: Packet) -> Packet:
     return error_about(frame, 3, 3)
 
 
-def time_exceeded(frame: Packet) -> Packet:
-    return error_about(frame, 11, 0)
+def time_exceeded(frame: Packet, *, source: str = VIP) -> Packet:
+    return error_about(frame, 11, 0, source=source)
 
 
 def fragmentation_needed(frame: Packet, mtu: int) -> Packet:

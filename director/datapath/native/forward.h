@@ -102,6 +102,8 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 
 	if (!service || !header)
 		return lb_pass(LB_REASON_NO_SERVICE);
+	if (lb_martian(packet))
+		return lb_drop(LB_REASON_BAD_SOURCE);
 	if (packet->key.protocol == LB_IPPROTO_TCP &&
 	    ((packet->tcp_flags & LB_TCP_RST) || !(lb_is_syn(packet) || header->sloppy_tcp)))
 		return lb_tcp_reset(ctx, packet);
@@ -127,6 +129,9 @@ static LB_INLINE struct lb_result lb_forward_reply(struct lb_ctx *ctx, const str
 	if (!lb_conn_flow_of_reply(ctx, reply, &flow))
 		return lb_pass(LB_REASON_NO_SERVICE);
 	dest = lb_dest_or_empty(ctx, flow.conn->dest);
+	/* It dies on the way to where kernel IPVS would see it, so it neither counts nor steps the flow. */
+	if (packet->ttl <= 1)
+		return lb_time_exceeded(ctx, packet, dest->source.word[0]);
 	change.to = flow.conn->vaddr.word[0];
 	change.to_port = flow.conn->vport;
 	if (!lb_later_fragment(packet)) {

@@ -130,7 +130,9 @@ static LB_INLINE struct lb_result lb_icmp_to_client(struct lb_ctx *ctx, const st
 		return lb_pass(LB_REASON_ICMP_UNRELATED);
 	change.to = flow.conn->vaddr.word[0];
 	change.to_port = flow.conn->vport;
-	if (packet->ttl > 1 && lb_nat_quote(ctx, packet, quote, &change))
+	if (packet->ttl <= 1)
+		return lb_drop(LB_REASON_TTL_EXPIRED_SILENT);
+	if (lb_nat_quote(ctx, packet, quote, &change))
 		return lb_drop(LB_REASON_TRUNCATED);
 	dest = lb_dest_or_empty(ctx, flow.conn->dest);
 	lb_count_out(ctx, flow.conn->dest, dest->service, packet->length);
@@ -155,6 +157,8 @@ static LB_INLINE struct lb_result lb_forward_icmp(struct lb_ctx *ctx, const stru
 	if (fault == LB_REASON_ICMP_UNRELATED || !lb_conn_find(ctx, &quote.key, &found))
 		return fault == LB_PARSED || fault == LB_REASON_ICMP_UNRELATED ? lb_pass(LB_REASON_ICMP_UNRELATED)
 									       : lb_drop(fault);
+	if (lb_martian(packet))
+		return lb_drop(LB_REASON_BAD_SOURCE);
 	if (lb_csum_fold(lb_range_sum(ctx, packet->l4, length)) != 0xffff)
 		return lb_drop(LB_REASON_BAD_CHECKSUM);
 	if (lb_control_kind(found.control) == LB_CONN_REPLY)

@@ -86,6 +86,15 @@ static LB_INLINE int lb_parse_ipv4(struct lb_ctx *ctx, struct lb_packet *packet)
 	return LB_PARSED;
 }
 
+/* A source that no other host can have (RFC 1812 §5.3.7): Linux drops such packets before IPVS sees them. */
+static LB_INLINE int lb_martian(const struct lb_packet *packet)
+{
+	u32 source = lb_ntohl(packet->key.source.word[0]);
+
+	return source == 0 || source == 0xffffffff || source >> 24 == 127 || source >> 28 == 0xe ||
+	       lb_addr_equal(&packet->key.source, &packet->key.destination);
+}
+
 /* Read the ports, and TCP's flags. A later fragment has none of them. */
 static LB_INLINE int lb_parse_ports(struct lb_ctx *ctx, struct lb_packet *packet)
 {

@@ -25,10 +25,10 @@ enum lb_verdict {
 	X(TRUNCATED, DROP, "the frame ends before its headers or its stated length do")                                \
 	X(BAD_HEADER, DROP, "a header contradicts itself: version, header length or total length")                     \
 	X(BAD_CHECKSUM, DROP, "a wrong IP or ICMP checksum, or TCP where a reset would answer")                        \
+	X(BAD_SOURCE, DROP, "its source is no host's address: 0.0.0.0, loopback, multicast, broadcast or the VIP")     \
 	X(RST_UNKNOWN, DROP, "a TCP reset that belongs to no connection")                                              \
 	X(DEST_REMOVED, DROP, "its connection's destination was deleted (expire_nodest_conn is 0)")                    \
 	X(DEST_UNRESOLVED, DROP, "the next hop of its destination has no known MAC address or route")                  \
-	X(NO_DEST_SILENT, DROP, "no destination could take it, and no ICMP error may answer it")                       \
 	X(TTL_EXPIRED_SILENT, DROP, "its TTL ran out, and no ICMP error may answer it")                                \
 	X(TOO_BIG_SILENT, DROP, "larger than the next hop's MTU with DF set, and no ICMP error may answer it")         \
 	X(ICMP_LIMITED, DROP, "deserved an ICMP error, but icmp_msgs_per_sec was used up")                             \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the director itself answers: ICMP errors and TCP resets, from the VIP, back where the packet came from.
+ * What the director itself answers: ICMP errors and TCP resets, back where the packet came from.
  *
  * The answer is made in the frame that it answers. Its bytes are those of a Linux host: ICMP errors as icmp_send()
  * makes them (at most 576 bytes, RFC 1812 §4.3.2.3), resets as RFC 9293 §3.10.7.1 asks.
@@ -25,8 +25,12 @@ enum {
 	LB_ECN_MASK = 3,
 };
 
-/* An error to send: `sent` and `silent` are the reasons counted when it is and when it may not be sent. */
+/*
+ * An error to send, from this source (0: none is known, stay silent). `sent` and `silent` are the reasons counted when
+ * it is and when it may not be sent.
+ */
 struct lb_icmp_error {
+	be32 source;
 	u8 type;
 	u8 code;
 	u16 mtu;
@@ -41,13 +45,10 @@ static LB_INLINE void lb_eth_turn(struct lb_eth *eth, const struct lb_eth *from)
 	eth->type = lb_htons(LB_ETH_P_IP);
 }
 
-/* RFC 1122 §3.2.2: no error about an ICMP error, a later fragment, or a source that is no single host. */
+/* RFC 1122 §3.2.2: no error about an ICMP error or a later fragment. Martians never come this far. */
 static LB_INLINE int lb_may_answer(const struct lb_packet *packet)
 {
-	u32 source = lb_ntohl(packet->key.source.word[0]);
-
-	return packet->key.protocol != LB_IPPROTO_ICMP && !lb_later_fragment(packet) && source >> 24 != 0 &&
-	       source >> 24 != 127 && source >> 28 < 0xe;
+	return packet->key.protocol != LB_IPPROTO_ICMP && !lb_later_fragment(packet);
 }
 
 static LB_INLINE void lb_reply_ipv4(struct lb_ipv4 *ip, const struct lb_packet *packet, u8 protocol, u16 length)
@@ -75,6 +76,7 @@ static LB_INLINE int lb_write_icmp_error(struct lb_ctx *ctx, const struct lb_pac
 	arrived = *eth;
 	tos = original->tos;
 	lb_reply_ipv4(ip, packet, LB_IPPROTO_ICMP, LB_ICMP_ADDED + quoted);
+	ip->source = error->source;
 	ip->tos = (tos & LB_TOS_MASK) | LB_PREC_INTERNETCONTROL;
 	ip->id = lb_ip_id(ctx);
 	ip->fragment = 0;
@@ -95,7 +97,7 @@ LB_SUBPROGRAM int lb_answer_icmp(struct lb_ctx *ctx, const struct lb_packet *pac
 
 	if (!packet || !error)
 		return LB_REASON_NO_ROOM;
-	if (!lb_may_answer(packet))
+	if (!lb_may_answer(packet) || error->source == 0)
 		return error->silent;
 	/* Path MTU discovery must not be starved: Linux exempts these from its limit, too. */
 	if (error->mtu == 0 && !lb_icmp_allow(ctx))
@@ -121,25 +123,30 @@ static LB_INLINE struct lb_result lb_icmp_answer(struct lb_ctx *ctx, const struc
 
 static LB_INLINE struct lb_result lb_port_unreachable(struct lb_ctx *ctx, const struct lb_packet *packet)
 {
-	struct lb_icmp_error error = {.type = LB_ICMP_UNREACHABLE,
+	struct lb_icmp_error error = {.source = packet->key.destination.word[0],
+				      .type = LB_ICMP_UNREACHABLE,
 				      .code = LB_ICMP_PORT_UNREACHABLE,
 				      .sent = LB_REASON_NO_DEST,
-				      .silent = LB_REASON_NO_DEST_SILENT};
+				      .silent = LB_REASON_BAD_SOURCE}; /* what may be scheduled may be answered */
 
 	return lb_icmp_answer(ctx, packet, &error);
 }
 
-static LB_INLINE struct lb_result lb_time_exceeded(struct lb_ctx *ctx, const struct lb_packet *packet)
+/* To a client the VIP says it, to a NAT server the director's own address on that side. */
+static LB_INLINE struct lb_result lb_time_exceeded(struct lb_ctx *ctx, const struct lb_packet *packet, be32 source)
 {
-	struct lb_icmp_error error = {
-	    .type = LB_ICMP_TIME_EXCEEDED, .sent = LB_REASON_TTL_EXPIRED, .silent = LB_REASON_TTL_EXPIRED_SILENT};
+	struct lb_icmp_error error = {.source = source,
+				      .type = LB_ICMP_TIME_EXCEEDED,
+				      .sent = LB_REASON_TTL_EXPIRED,
+				      .silent = LB_REASON_TTL_EXPIRED_SILENT};
 
 	return lb_icmp_answer(ctx, packet, &error);
 }
 
 static LB_INLINE struct lb_result lb_frag_needed(struct lb_ctx *ctx, const struct lb_packet *packet, u16 mtu)
 {
-	struct lb_icmp_error error = {.type = LB_ICMP_UNREACHABLE,
+	struct lb_icmp_error error = {.source = packet->key.destination.word[0],
+				      .type = LB_ICMP_UNREACHABLE,
 				      .code = LB_ICMP_FRAG_NEEDED,
 				      .mtu = mtu,
 				      .sent = LB_REASON_TOO_BIG,

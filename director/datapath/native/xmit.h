@@ -178,7 +178,7 @@ static LB_INLINE struct lb_result lb_xmit(struct lb_ctx *ctx, const struct lb_pa
 	if (!(dest->flags & LB_DEST_RESOLVED))
 		return lb_drop(LB_REASON_DEST_UNRESOLVED);
 	if (packet->ttl <= 1)
-		return lb_time_exceeded(ctx, packet);
+		return lb_time_exceeded(ctx, packet, packet->key.destination.word[0]);
 	if (!ip)
 		return lb_drop(LB_REASON_TRUNCATED);
 	lb_decrement_ttl(ip);
@@ -193,7 +193,7 @@ static LB_INLINE struct lb_result lb_xmit(struct lb_ctx *ctx, const struct lb_pa
 	return lb_transmit(reason, dest->ifindex, dest->mtu);
 }
 
-/* Send a NAT reply on to the client, by the way that the client's own packets came. */
+/* Send a NAT reply, which has hops left to live, on to the client, by the way that the client's own packets came. */
 static LB_INLINE struct lb_result lb_xmit_reply(struct lb_ctx *ctx, const struct lb_packet *packet,
 						const struct lb_rewrite *change, const struct lb_conn *reply,
 						enum lb_reason reason)
@@ -204,8 +204,6 @@ static LB_INLINE struct lb_result lb_xmit_reply(struct lb_ctx *ctx, const struct
 
 	if (!link)
 		return lb_drop(LB_REASON_DEST_UNRESOLVED);
-	if (packet->ttl <= 1)
-		return lb_drop(LB_REASON_TTL_EXPIRED_SILENT);
 	if (!ip)
 		return lb_drop(LB_REASON_TRUNCATED);
 	lb_decrement_ttl(ip);

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import combinations
 
 from scapy.layers.inet import TCP
@@ -17,6 +18,7 @@ from tests.packets.network import (
     OUTSIDE,
     SERVERS,
     TWO,
+    VIP,
     Setting,
     destination,
     names,
@@ -132,13 +134,18 @@ CASES = (
     lone("a segment with a wrong checksum is not answered", WEB, SPOILT, stays("bad_checksum")),
     lone("a segment whose header claims more than there is is not answered", WEB, OVERLONG, stays()),
     *(
-        lone(
-            f"no error is sent to {source}",
-            EMPTY,
-            udp(client=source),
-            stays("no_dest_silent"),
+        lone(f"a client can not be {source}: {what}", given, frame(client=source), drops("bad_source"))
+        for source in ("0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", VIP)
+        for what, given, frame in (
+            ("no SYN opens a connection", WEB, partial(tcp, "S")),
+            ("no RST is sent", WEB, partial(tcp, "A")),
+            ("no error is sent", EMPTY, udp),
         )
-        for source in ("0.0.0.1", "127.0.0.1", "224.0.0.1", "255.255.255.255")
+    ),
+    *(
+        lone(f"an error is sent to {source}", EMPTY, frame, sends(OUTSIDE, own_id(unreachable_port(frame))))
+        for source in ("0.0.0.1", "240.0.0.1")
+        for frame in (udp(client=source),)
     ),
     Case(
         "a RST to the acknowledgement of an unknown connection does not open one",

@@ -8,11 +8,26 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from director.model import ForwardingMethod
-from tests.packets.case import Case, Packet, Send, passes, sends
+from tests.packets.case import (
+    Case,
+    Counted,
+    Counts,
+    Departure,
+    DestinationCounts,
+    Entry,
+    Listed,
+    Packet,
+    Send,
+    State,
+    own_id,
+    passes,
+    sends,
+)
 from tests.packets.checksum import adjusted
 from tests.packets.frames import PORT, explicit, inside, ipv4, outside, tcp, tcp_reply, udp, udp_reply
 from tests.packets.network import (
     CLIENT,
+    DIRECTOR,
     INSIDE,
     INSIDE_MAC,
     ONE,
@@ -31,7 +46,7 @@ from tests.packets.network import (
     setting,
     web,
 )
-from tests.packets.transform import translated, translated_back
+from tests.packets.transform import time_exceeded, translated, translated_back
 
 WEB = setting(web(ForwardingMethod.NAT, port=8080))
 NAMES = setting(names(ForwardingMethod.NAT, port=5353))
@@ -74,7 +89,49 @@ def wrong_translated(packet: Packet) -> Packet:
 SYN = Send(0, OUTSIDE, tcp("S"), sends(INSIDE, translated(tcp("S"), ONE, ONE, 8080)))
 QUESTION = Send(0, OUTSIDE, udp(), sends(INSIDE, translated(udp(), ONE, ONE, 5353)))
 
+
+def spent(frame: Packet) -> Departure:
+    """What a real server hears when its packet's TTL ran out at the director."""
+    return own_id(time_exceeded(frame, source=DIRECTOR))
+
+
 CASES = (
+    Case(
+        "a reply whose TTL ran out is answered from inside, and neither counts nor moves the connection on",
+        WEB,
+        (
+            SYN,
+            *(
+                Send(at, INSIDE, frame, sends(INSIDE, spent(frame), reason="ttl_expired"))
+                for at, frame in (
+                    (1, tcp_reply(ONE, "SA", sport=8080, ttl=1)),
+                    (2, tcp_reply(ONE, "R", sport=8080, ttl=0)),
+                )
+            ),
+            Listed(
+                3, frozenset({Entry(6, f"{CLIENT}:{PORT}", f"{VIP}:80", f"{ONE}:8080", State.SYN_RECV, 60)})
+            ),
+            Counted(
+                f"tcp:{VIP}:80",
+                f"{ONE}:8080",
+                Counts(1, 1, 0, 40, 0),
+                DestinationCounts(Counts(1, 1, 0, 40, 0), active=1, inactive=0),
+            ),
+        ),
+    ),
+    Case(
+        "a datagram's reply whose TTL ran out is answered from inside",
+        NAMES,
+        (
+            QUESTION,
+            Send(
+                1,
+                INSIDE,
+                udp_reply(ONE, sport=5353, ttl=1, tos=0xFF),
+                sends(INSIDE, spent(udp_reply(ONE, sport=5353, ttl=1, tos=0xFF)), reason="ttl_expired"),
+            ),
+        ),
+    ),
     Case(
         "a SYN goes to the real server's address and port, and its answer comes from the VIP's",
         WEB,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netaddr import IPAddress, IPSet
+from netaddr import IPAddress
 from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
@@ -25,7 +25,6 @@ from tests.packets.model.table import Flow
 from tests.packets.network import Setting
 
 TUNNEL_HEADER = 20
-NO_HOST = IPSet(["0.0.0.0/8", "127.0.0.0/8"])
 
 
 def passed(reason: str) -> Answer:
@@ -58,9 +57,7 @@ class Forwarder:
 
     def error(self, arrival: Arrival, frame: Packet, now: int, reason: str, error: Packet) -> Answer:
         """Answer with an ICMP error, unless none may be sent about this packet or too many were."""
-        source = IPAddress(frame[IP].src)
-        many = source in NO_HOST or source.is_multicast() or int(source) >> 28 == 15
-        if many or frame[IP].frag or frame[IP].proto == 1:
+        if frame[IP].frag or frame[IP].proto == 1:
             return dropped(f"{reason}_silent")
         self.allowance = min(float(self.limit), self.allowance + (now - self.refilled) * self.limit / 1000)
         self.refilled = now
@@ -84,10 +81,16 @@ class Forwarder:
         frames = self._by_method(flow, arrival, frame, way)
         return transmitted(reason, way.interface, *frames)
 
+    def spent(self, flow: Flow, arrival: Arrival, frame: Packet, now: int) -> Answer:
+        """Tell a real server that its packet's TTL ran out, from the director's address on that side."""
+        way = self.hops.get(IPAddress(flow.real.address))
+        if way is None:
+            return dropped("ttl_expired_silent")
+        error = transform.time_exceeded(frame, source=str(way.source))
+        return self.error(arrival, frame, now, "ttl_expired", error)
+
     def outward(self, flow: Flow, arrival: Arrival, frame: Packet, reason: str) -> Answer:
         """Send a real server's packet to its client."""
-        if frame[IP].ttl <= 1:
-            return dropped("ttl_expired_silent")
         undone = arrival.offload.checksum_start != 0
         vip, vport = flow.ends[3], flow.ends[4]
         out = transform.translated_back(frame, vport, vip=vip, undone_checksum=undone)
@@ -110,8 +113,6 @@ class Forwarder:
 
     def error_outward(self, flow: Flow, frame: Packet) -> Answer:
         """Send a real server's ICMP error to the client, from the VIP."""
-        if frame[IP].ttl <= 1:
-            return dropped("ttl_expired_silent")
         out = translated_error(frame, flow, inward=False)
         mine, theirs = flow.client_macs
         return transmitted(

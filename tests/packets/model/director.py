@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from netaddr import IPAddress, IPNetwork
 from scapy.layers.inet import ICMP, IP, TCP
 from scapy.layers.l2 import Ether
 
@@ -35,6 +36,7 @@ from tests.packets.model.tcp import Seen, step, timeout_ms
 from tests.packets.network import Setting
 
 FIRST_STEP_MS = 3000
+LOOPBACK = IPNetwork("127.0.0.0/8")
 RELATED = (3, 4, 11)  # destination unreachable, source quench, time exceeded
 
 
@@ -117,6 +119,8 @@ class Model:
         )
 
     def _schedule(self, service: Service, arrival: Arrival, frame: Packet) -> Answer:
+        if _is_martian(frame[IP]):
+            return dropped("bad_source")
         flags = str(frame[TCP].flags) if frame[IP].proto == 6 else ""
         starts = "S" in flags or self.setting.configuration.tunables.sloppy_tcp
         if frame[IP].proto == 6 and "R" in flags:
@@ -155,6 +159,8 @@ class Model:
         return self.forwarder.inward(flow, arrival, frame, self.now, reason)
 
     def _outward(self, flow: Flow, arrival: Arrival, frame: Packet) -> Answer:
+        if frame[IP].ttl <= 1:
+            return self.forwarder.spent(flow, arrival, frame, self.now)
         self._count_out(flow, frame)
         self._step(flow, frame, Seen.OUTPUT)
         self._remember_fragments(flow, frame, backwards=True)
@@ -178,6 +184,8 @@ class Model:
         if not known.backwards and not known.flow.real.present:
             return dropped("dest_removed")
         arrival = Arrival(known.flow.interface, bytes(frame))
+        if known.backwards and frame[IP].ttl <= 1:
+            return dropped("ttl_expired_silent")
         if known.backwards:
             self._count_out(known.flow, frame)
             return self.forwarder.outward(known.flow, arrival, frame, "fragment")
@@ -196,17 +204,21 @@ class Model:
         if quoted.proto not in (6, 17) or quoted.frag:
             return passed("icmp_unrelated")
         protocol, source, sport, target, dport = _ends(quoted)
-        flow = self.table.find((protocol, target, dport, source, sport), self.now)
+        answered = (protocol, target, dport, source, sport)
+        flow, reply = self.table.find(answered, self.now), self.table.find_reply(answered, self.now)
+        if (flow or reply) is not None and _is_martian(frame[IP]):
+            return dropped("bad_source")
         if flow is not None and not flow.real.present:
             return dropped("dest_removed")
         if flow is not None:
             self._count_in(flow, frame)
             return self.forwarder.error_inward(flow, frame)
-        flow = self.table.find_reply((protocol, target, dport, source, sport), self.now)
-        if flow is not None:
-            self._count_out(flow, frame)
-            return self.forwarder.error_outward(flow, frame)
-        return passed("icmp_unrelated")
+        if reply is None:
+            return passed("icmp_unrelated")
+        if frame[IP].ttl <= 1:
+            return dropped("ttl_expired_silent")
+        self._count_out(reply, frame)
+        return self.forwarder.error_outward(reply, frame)
 
     def _count_in(self, flow: Flow, frame: Packet) -> None:
         for counted in (flow.service, flow.real):
@@ -222,6 +234,16 @@ def _ends(packet: Packet) -> Ends:
     ports = bytes(packet)[packet.ihl * 4 :]
     sport, dport = int.from_bytes(ports[:2], "big"), int.from_bytes(ports[2:4], "big")
     return packet.proto, packet.src, sport, packet.dst, dport
+
+
+def _is_martian(packet: Packet) -> bool:
+    """Whether no other host can have this source (RFC 1812 5.3.7)."""
+    source = IPAddress(packet.src)
+    return (
+        str(source) in ("0.0.0.0", "255.255.255.255", packet.dst)
+        or source in LOOPBACK
+        or source.is_multicast()
+    )
 
 
 def _pieces(frame: Packet) -> tuple[str, str, int, int]:
