@@ -50,6 +50,7 @@ from director.model import (
 )
 from director.model.counters import NextHopStatus
 from director.tables import IdRegistry, ImageCompiler
+from director.tables.lingering import LingeringServers
 from director.tables.next_hops import NextHops
 from director.tables.wrr_steps import wrr_steps
 
@@ -91,6 +92,7 @@ class Engine:
         self._ids = IdRegistry()
         self._compiler = ImageCompiler()
         self._next_hops = NextHops()
+        self._lingering = LingeringServers()
         self._guards: dict[ServiceKey, frozenset[GuardKey]] = {}
         self._guard: frozenset[GuardKey] | None = None
         self._addresses: frozenset[IPAddress] | None = None
@@ -178,6 +180,7 @@ class Engine:
                 self._solicit(changed, turn)
             case ConnectionsCounted(destination_ids):
                 self._ids.census(destination_ids)
+                self._release(self._lingering.census(destination_ids), turn)
 
     def _orders(self, turn: _Turn) -> list[Command]:
         """Guard what is new before the tables know it, and what is gone until they have forgotten it."""
@@ -246,16 +249,31 @@ class Engine:
     def _remove(self, service: VirtualService, turn: _Turn) -> None:
         self._ids.release(service.key)
         self._compiler.remove_service(service.key)
+        self._lingering.forget(service.key)
         del self._guards[service.key]
         turn.guard_is_stale = True
 
     def _set(self, before: VirtualService | None, service: VirtualService, turn: _Turn) -> None:
+        for place in _translated(before) - _translated(service) if before is not None else ():
+            number = self._ids.destination(service.key, *place)
+            assert number is not None
+            self._lingering.leave(service.key, place, number)
         assignment = self._ids.assign(service)
         turn.reset_services.update(dict.fromkeys(assignment.new_services))
         turn.reset_destinations.update(dict.fromkeys(assignment.new_destinations))
         turn.wrr_changes.extend((assignment.ids.service, *step) for step in wrr_steps(before, service))
         self._compiler.set_service(service, assignment.ids)
-        keys = _guard_keys(service)
+        self._guard_service(service, turn)
+
+    def _release(self, services: Iterable[ServiceKey], turn: _Turn) -> None:
+        """Give the stack what servers send that linger no more."""
+        for key in services:
+            service = self.configuration.service(key)
+            if service is not None:
+                self._guard_service(service, turn)
+
+    def _guard_service(self, service: VirtualService, turn: _Turn) -> None:
+        keys = _guard_keys(service, self._lingering.of(service.key))
         if keys != self._guards.get(service.key):
             self._guards[service.key] = keys
             turn.newly_guarded |= keys
@@ -324,14 +342,16 @@ def _addresses(services: Iterable[VirtualService]) -> Iterator[IPAddress]:
     return (destination.address for service in services for destination in service.destinations)
 
 
-def _guard_keys(service: VirtualService) -> frozenset[GuardKey]:
+def _translated(service: VirtualService) -> frozenset[tuple[IPAddress, int]]:
+    nat = (d for d in service.destinations if d.method is ForwardingMethod.NAT)
+    return frozenset((destination.address, destination.port) for destination in nat)
+
+
+def _guard_keys(service: VirtualService, lingering: frozenset[tuple[IPAddress, int]]) -> frozenset[GuardKey]:
     """Return whose packets the local stack must not answer: clients' to the service, and NAT servers'
     replies.
     """
     key = service.key
-    replies = (
-        GuardKey(GuardSide.FROM, key.protocol, destination.address, destination.port)
-        for destination in service.destinations
-        if destination.method is ForwardingMethod.NAT
-    )
+    servers = _translated(service) | lingering
+    replies = (GuardKey(GuardSide.FROM, key.protocol, address, port) for address, port in servers)
     return frozenset((GuardKey(GuardSide.TO, key.protocol, key.address, key.port), *replies))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from netaddr import IPAddress
 
 from director.commands import (
@@ -92,6 +93,21 @@ def test_an_exchanged_service_is_guarded_with_the_old_one_over_the_swap() -> Non
     guards = [command for command in commands if isinstance(command, SetGuard)]
     assert kinds(commands) == [SetGuard, ResolveRoute, SwapTables, SetAddresses, SetGuard]
     assert guards == [SetGuard(frozenset({TO_WEB, TO_DNS, FROM_DNS})), SetGuard(frozenset({TO_WEB}))]
+
+
+@pytest.mark.parametrize("now", [(), (Destination(RS1, 53, DR, 1),)], ids=["deleted", "reached by DR"])
+def test_a_nat_servers_replies_stay_guarded_while_connections_refer_to_it(
+    now: tuple[Destination, ...],
+) -> None:
+    engine = engine_after(applied(DNS))
+    number = engine.destination_id(DNS_KEY, RS1, 5353)
+    assert number is not None
+    assert SetGuard not in kinds(engine.handle(applied(replace(DNS, destinations=now))))
+    counted = [
+        [c for c in engine.handle(ConnectionsCounted(frozenset(ids))) if isinstance(c, SetGuard)]
+        for ids in ({number}, {number}, (), ())
+    ]
+    assert counted == [[], [], [], [SetGuard(frozenset({TO_DNS}))]]
 
 
 def test_vips_are_left_alone_when_the_director_may_not_bind_them() -> None:
