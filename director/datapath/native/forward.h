@@ -118,7 +118,7 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_NEW);
 }
 
-/* A NAT server's answer on a known flow. Its destination may be gone from the configuration; the flow is not. */
+/* A NAT server's answer on a known flow. A destination that was deleted counts no more; its flows go on. */
 static LB_INLINE struct lb_result lb_forward_reply(struct lb_ctx *ctx, const struct lb_packet *packet,
 						   const struct lb_found *reply, enum lb_reason reason)
 {
@@ -138,7 +138,8 @@ static LB_INLINE struct lb_result lb_forward_reply(struct lb_ctx *ctx, const str
 		lb_flow_step(ctx, packet, &flow, dest, LB_OUTPUT);
 		lb_lead_fragments(ctx, packet, &flow);
 	}
-	lb_count_out(ctx, flow.conn->dest, dest->service, packet->length);
+	if (lb_present(dest))
+		lb_count_out(ctx, flow.conn->dest, dest->service, packet->length);
 	return lb_xmit_reply(ctx, packet, &change, reply->conn, reason);
 }
 

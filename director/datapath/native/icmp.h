@@ -135,7 +135,8 @@ static LB_INLINE struct lb_result lb_icmp_to_client(struct lb_ctx *ctx, const st
 	if (lb_nat_quote(ctx, packet, quote, &change))
 		return lb_drop(LB_REASON_TRUNCATED);
 	dest = lb_dest_or_empty(ctx, flow.conn->dest);
-	lb_count_out(ctx, flow.conn->dest, dest->service, packet->length);
+	if (dest->flags & LB_DEST_PRESENT)
+		lb_count_out(ctx, flow.conn->dest, dest->service, packet->length);
 	return lb_xmit_reply(ctx, packet, &change, reply->conn, LB_REASON_ICMP_RELATED);
 }
 

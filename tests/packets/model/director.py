@@ -225,8 +225,8 @@ class Model:
             counted.counts = received(counted.counts, frame[IP].len)
 
     def _count_out(self, flow: Flow, frame: Packet) -> None:
-        """Once its destination is deleted, a flow's service is not known any more."""
-        for counted in (flow.service, flow.real) if flow.real.present else (flow.real,):
+        """Once its destination is deleted, a flow counts no more."""
+        for counted in (flow.service, flow.real) if flow.real.present else ():
             counted.counts = sent(counted.counts, frame[IP].len)
 
 
