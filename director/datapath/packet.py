@@ -43,7 +43,7 @@ class PacketDatapath:
         self._datapath = lib.lb_datapath_new(self._sets, settings.workers, secrets.randbits(64))
         if self._datapath == ffi.NULL:
             raise _failure(-ffi.errno, "no memory for the connection table")
-        self._pool = lib.lb_pool_new(self._datapath)
+        self._pool = lib.lb_pool_new(self._datapath, settings.workers)
         if self._pool == ffi.NULL:
             code = -ffi.errno
             lib.lb_datapath_free(self._datapath)

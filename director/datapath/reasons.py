@@ -39,6 +39,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "icmp_limited": "Raise `icmp_msgs_per_sec`, after a look at who sends such packets.",
         "no_dest": "All servers of the service are deleted or have weight 0.",
         "rst_sent": "Many at once: connections idle beyond their timeout, or a director just started.",
+        "no_fragments": "Give the way to the server an MTU that fits, or use the `packet` data path there.",
         "rx_oversize": "Switch `gro` off on the interface, or lower its `gro_max_size`.",
         "table_full": "Raise `connections`, or shorten the timeouts.",
         "too_big": "The path to the server is narrower than the client's: usually a tunnel. "

@@ -15,6 +15,7 @@ ELSEWHERE = frozenset(
         "no_room",  # needs a buffer without headroom, which no host has
         "tx_failed",  # an interface's doing
         "rx_oversize",  # a ring's
+        "no_fragments",  # of the eBPF hosts only
     }
 )
 

@@ -107,7 +107,8 @@ static int lb_worker_state_new(struct lb_worker_state *worker)
 {
 	worker->services = lb_region(LB_MAX_SERVICES * sizeof(struct lb_counters));
 	worker->dests = lb_region(LB_MAX_DESTS * sizeof(struct lb_counters));
-	return worker->services && worker->dests ? 0 : -ENOMEM;
+	worker->reasons = lb_region(sizeof(struct lb_reason_counts));
+	return worker->services && worker->dests && worker->reasons ? 0 : -ENOMEM;
 }
 
 struct lb_datapath *lb_datapath_new(u32 sets, u32 workers, u64 seed)
@@ -140,13 +141,52 @@ struct lb_datapath *lb_datapath_new(u32 sets, u32 workers, u64 seed)
 	return datapath;
 }
 
+struct lb_datapath *lb_datapath_over(const struct lb_maps *maps)
+{
+	struct lb_datapath *datapath;
+
+	if (maps->cpus == 0 || maps->cpus > LB_MAX_WRITERS || (maps->sets & (maps->sets - 1))) {
+		errno = EINVAL;
+		return NULL;
+	}
+	datapath = calloc(1, sizeof(*datapath));
+	if (!datapath)
+		return NULL;
+	datapath->borrowed = 1;
+	datapath->sets = maps->sets;
+	datapath->seed = maps->seed;
+	datapath->workers = maps->cpus;
+	datapath->conns = maps->conns;
+	datapath->dests = maps->dests;
+	datapath->services = maps->services;
+	datapath->image = lb_image_empty();
+	for (u32 i = 0; i < maps->cpus; i++) {
+		datapath->worker[i].dests = maps->dest_counts + (size_t)i * LB_MAX_DESTS;
+		datapath->worker[i].services = maps->service_counts + (size_t)i * LB_MAX_SERVICES;
+		datapath->worker[i].reasons = maps->reasons[i].of;
+	}
+	if (!datapath->image) {
+		free(datapath);
+		errno = ENOMEM;
+		return NULL;
+	}
+	datapath->conns[LB_CONN_NOBODY].control = LB_CONN_BUSY;
+	return datapath;
+}
+
 void lb_datapath_free(struct lb_datapath *datapath)
 {
 	if (!datapath)
 		return;
+	if (datapath->borrowed) {
+		lb_image_free(datapath->image);
+		free(datapath);
+		return;
+	}
 	for (u32 i = 0; i < datapath->workers; i++) {
 		lb_unmap(datapath->worker[i].services, LB_MAX_SERVICES * sizeof(struct lb_counters));
 		lb_unmap(datapath->worker[i].dests, LB_MAX_DESTS * sizeof(struct lb_counters));
+		lb_unmap(datapath->worker[i].reasons, sizeof(struct lb_reason_counts));
 	}
 	lb_unmap(datapath->services, LB_MAX_SERVICES * sizeof(struct lb_service_state));
 	lb_unmap(datapath->dests, LB_MAX_DESTS * sizeof(struct lb_dest_state));
@@ -280,7 +320,7 @@ void lb_datapath_reset_dest(struct lb_datapath *datapath, u32 id)
 void lb_datapath_zero(struct lb_datapath *datapath)
 {
 	for (u32 i = 0; i < datapath->workers; i++) {
-		memset(datapath->worker[i].reasons, 0, sizeof(datapath->worker[i].reasons));
+		memset(datapath->worker[i].reasons, 0, sizeof(struct lb_reason_counts));
 		memset(datapath->worker[i].services, 0, LB_MAX_SERVICES * sizeof(struct lb_counters));
 		memset(datapath->worker[i].dests, 0, LB_MAX_DESTS * sizeof(struct lb_counters));
 	}

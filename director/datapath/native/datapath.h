@@ -9,14 +9,16 @@
 #include <stddef.h>
 
 #include "reason.h"
+#include "shared.h"
 #include "state.h"
 
 struct lb_conn;
 struct lb_ctx;
 
 enum {
-	LB_MAX_WORKERS = 16,
-	LB_HEADROOM = 64, /* bytes before a received frame: an ICMP error's headers or a tunnel's */
+	LB_MAX_WORKERS = 16,  /* threads of `packet` */
+	LB_MAX_WRITERS = 512, /* of counters: those threads, or CPUs that run the eBPF programs */
+	LB_HEADROOM = 64,     /* bytes before a received frame: an ICMP error's headers or a tunnel's */
 };
 
 /* An image in force. `bytes` is 64-byte aligned and is freed when no worker can still hold it. */
@@ -25,9 +27,9 @@ struct lb_image {
 	u32 lines;
 };
 
-/* Written by one worker alone; `epoch` is odd while it works on a batch of frames. */
+/* Written by one worker (or CPU) alone; `epoch` is odd while it works on a batch of frames. */
 struct lb_worker_state {
-	u64 reasons[LB_REASON_COUNT];
+	u64 *reasons; /* LB_REASON_ROOM of them */
 	struct lb_counters *services;
 	struct lb_counters *dests;
 	u64 epoch;
@@ -43,11 +45,31 @@ struct lb_datapath {
 	u64 icmp_bucket;
 	struct lb_dest_state *dests;
 	struct lb_service_state *services;
-	struct lb_worker_state worker[LB_MAX_WORKERS];
+	struct lb_worker_state worker[LB_MAX_WRITERS];
+	int borrowed; /* the tables are maps of eBPF programs, and not ours to give back */
 };
 
 /* Make a data path with an empty image. NULL and errno on failure (EINVAL: sets no power of two, or workers). */
 struct lb_datapath *lb_datapath_new(u32 sets, u32 workers, u64 seed);
+
+/*
+ * Tables that eBPF programs use, mapped into memory: sets of the connection table (its places 0 to sets * LB_WAYS), and
+ * the state region with counters of `cpus` CPUs one after the other.
+ */
+struct lb_maps {
+	struct lb_conn *conns;
+	u32 sets;
+	u32 cpus;
+	u64 seed;
+	struct lb_dest_state *dests;
+	struct lb_service_state *services;
+	struct lb_counters *dest_counts;
+	struct lb_counters *service_counts;
+	struct lb_reason_counts *reasons;
+};
+
+/* A data path over such tables, which stay their owner's. The image that lb_datapath_swap() is given is a copy. */
+struct lb_datapath *lb_datapath_over(const struct lb_maps *maps);
 
 /* Free it; no worker may be running. */
 void lb_datapath_free(struct lb_datapath *datapath);

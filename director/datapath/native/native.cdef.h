@@ -16,6 +16,7 @@
 #define LB_CONN_FLOW ...
 #define LB_CONN_REPLY ...
 #define LB_MAX_WORKERS ...
+#define LB_MAX_WRITERS ...
 #define LB_REASON_COUNT ...
 #define LB_TRY_FRAMES ...
 
@@ -70,6 +71,38 @@ struct lb_dest_state {
 struct lb_datapath;
 struct lb_datapath *lb_datapath_new(uint32_t sets, uint32_t workers, uint64_t seed);
 void lb_datapath_free(struct lb_datapath *datapath);
+struct lb_dest_state;
+struct lb_service_state {
+	...;
+};
+struct lb_reason_counts {
+	...;
+};
+struct lb_maps {
+	struct lb_conn *conns;
+	uint32_t sets;
+	uint32_t cpus;
+	uint64_t seed;
+	struct lb_dest_state *dests;
+	struct lb_service_state *services;
+	struct lb_counters *dest_counts;
+	struct lb_counters *service_counts;
+	struct lb_reason_counts *reasons;
+};
+struct lb_datapath *lb_datapath_over(const struct lb_maps *maps);
+struct lb_shared {
+	uint32_t active_first;
+	uint32_t test_now;
+	uint64_t icmp_bucket;
+	uint32_t result_reason;
+	uint32_t result_ifindex;
+	...;
+};
+struct lb_load_settings {
+	uint32_t image_lines;
+	uint32_t set_mask;
+	uint64_t seed;
+};
 int lb_datapath_swap(struct lb_datapath *datapath, const void *bytes, size_t length);
 void lb_datapath_reset_service(struct lb_datapath *datapath, uint32_t id);
 void lb_datapath_reset_dest(struct lb_datapath *datapath, uint32_t id);
@@ -112,7 +145,7 @@ uint64_t lb_conns_places(const struct lb_datapath *datapath, uint32_t kind);
 
 /* worker.h */
 struct lb_pool;
-struct lb_pool *lb_pool_new(struct lb_datapath *datapath);
+struct lb_pool *lb_pool_new(struct lb_datapath *datapath, uint32_t threads);
 void lb_pool_free(struct lb_pool *pool);
 int lb_pool_start(struct lb_pool *pool);
 int lb_pool_add_interface(struct lb_pool *pool, uint32_t ifindex, int filter_fd);

@@ -34,6 +34,7 @@ enum lb_verdict {
 	X(ICMP_LIMITED, DROP, "deserved an ICMP error, but icmp_msgs_per_sec was used up")                             \
 	X(TABLE_FULL, DROP, "a new connection for which the connection table had no place")                            \
 	X(NO_ROOM, DROP, "no room in the buffer to rewrite the frame")                                                 \
+	X(NO_FRAGMENTS, DROP, "larger than the next hop's MTU, and this data path can not cut it into fragments")      \
 	X(TX_FAILED, DROP, "the interface did not take the frame")                                                     \
 	X(RX_OVERSIZE, DROP, "a super-frame that did not fit the receive queue")                                       \
 	X(HIT, TRANSMIT, "forwarded on its connection")                                                                \

@@ -39,6 +39,7 @@ struct lb_worker {
 
 struct lb_pool {
 	struct lb_datapath *datapath;
+	u32 threads; /* that forward */
 	struct lb_sweeper *sweeper;
 	pthread_t sweeper_thread;
 	int running;
@@ -175,7 +176,7 @@ static int lb_worker_open(struct lb_worker *worker, struct lb_pool *pool, u32 nu
 	return worker->large ? lb_sender_open(&worker->sender) : -ENOMEM;
 }
 
-struct lb_pool *lb_pool_new(struct lb_datapath *datapath)
+struct lb_pool *lb_pool_new(struct lb_datapath *datapath, u32 threads)
 {
 	struct lb_pool *pool = calloc(1, sizeof(*pool));
 	int failed = 0;
@@ -183,10 +184,11 @@ struct lb_pool *lb_pool_new(struct lb_datapath *datapath)
 	if (!pool)
 		return NULL;
 	pool->datapath = datapath;
+	pool->threads = threads;
 	for (u32 i = 0; i < LB_MAX_WORKERS; i++)
 		pool->worker[i].sender.fd = -1;
 	pool->sweeper = lb_sweeper_new(datapath);
-	for (u32 i = 0; i < datapath->workers && !failed; i++)
+	for (u32 i = 0; i < threads && !failed; i++)
 		failed = lb_worker_open(&pool->worker[i], pool, i);
 	if (failed || !pool->sweeper) {
 		lb_pool_free(pool);
@@ -212,8 +214,8 @@ void lb_pool_free(struct lb_pool *pool)
 	if (!pool)
 		return;
 	if (pool->running)
-		lb_pool_join(pool, pool->datapath->workers, 1);
-	for (u32 i = 0; i < pool->datapath->workers; i++) {
+		lb_pool_join(pool, pool->threads, 1);
+	for (u32 i = 0; i < pool->threads; i++) {
 		struct lb_worker *worker = &pool->worker[i];
 
 		for (u32 n = 0; n < worker->rings; n++)
@@ -230,7 +232,7 @@ int lb_pool_start(struct lb_pool *pool)
 	char name[32];
 	int failed = 0;
 
-	for (u32 i = 0; i < pool->datapath->workers; i++) {
+	for (u32 i = 0; i < pool->threads; i++) {
 		failed = pthread_create(&pool->worker[i].thread, NULL, lb_worker_run, &pool->worker[i]);
 		if (failed) {
 			lb_pool_join(pool, i, 0);
@@ -241,7 +243,7 @@ int lb_pool_start(struct lb_pool *pool)
 	}
 	failed = pthread_create(&pool->sweeper_thread, NULL, lb_sweeper_run, pool);
 	if (failed) {
-		lb_pool_join(pool, pool->datapath->workers, 0);
+		lb_pool_join(pool, pool->threads, 0);
 		return -failed;
 	}
 	pthread_setname_np(pool->sweeper_thread, "sweeper");
@@ -272,13 +274,13 @@ static void lb_worker_drop_ring(struct lb_worker *worker, u32 ifindex)
 
 int lb_pool_add_interface(struct lb_pool *pool, u32 ifindex, int filter_fd)
 {
-	int fanout = pool->datapath->workers > 1 ? LB_FANOUT_NEW : LB_FANOUT_NONE;
+	int fanout = pool->threads > 1 ? LB_FANOUT_NEW : LB_FANOUT_NONE;
 
 	if (lb_worker_find(&pool->worker[0], ifindex) >= 0)
 		return -EEXIST;
 	if (pool->worker[0].rings == LB_MAX_RINGS)
 		return -ENOSPC;
-	for (u32 i = 0; i < pool->datapath->workers; i++) {
+	for (u32 i = 0; i < pool->threads; i++) {
 		struct lb_worker *worker = &pool->worker[i];
 		struct lb_ring ring;
 		int failed = lb_ring_open(&ring, ifindex, filter_fd, &fanout);
@@ -298,7 +300,7 @@ int lb_pool_remove_interface(struct lb_pool *pool, u32 ifindex)
 {
 	if (lb_worker_find(&pool->worker[0], ifindex) < 0)
 		return -ENOENT;
-	for (u32 i = 0; i < pool->datapath->workers; i++)
+	for (u32 i = 0; i < pool->threads; i++)
 		lb_worker_drop_ring(&pool->worker[i], ifindex);
 	return 0;
 }
@@ -307,7 +309,7 @@ u64 lb_pool_ring_drops(struct lb_pool *pool)
 {
 	u64 drops = 0;
 
-	for (u32 i = 0; i < pool->datapath->workers; i++) {
+	for (u32 i = 0; i < pool->threads; i++) {
 		struct lb_worker *worker = &pool->worker[i];
 
 		pthread_mutex_lock(&worker->rings_lock);

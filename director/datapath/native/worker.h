@@ -12,8 +12,11 @@
 
 struct lb_pool;
 
-/* Threads for this data path, as many workers as it was made for; not running yet. NULL and errno on failure. */
-struct lb_pool *lb_pool_new(struct lb_datapath *datapath);
+/*
+ * Threads for this data path: so many workers, and the sweeper; not running yet. With no workers, eBPF programs forward
+ * and only the sweeper is needed. NULL and errno on failure.
+ */
+struct lb_pool *lb_pool_new(struct lb_datapath *datapath, u32 threads);
 
 /* Stop the threads, close the rings, free it all. */
 void lb_pool_free(struct lb_pool *pool);

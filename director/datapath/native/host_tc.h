@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
+/*
+ * The tc host of forward.h: a classifier at an interface's ingress, where a frame is a packet buffer of the kernel's.
+ *
+ * Super-frames stay whole, also in a tunnel, and checksums that a sender left to "hardware" stay partial: the kernel's
+ * helpers for checksums and room keep its books. Only the first bytes of a frame need lie in one piece; the program
+ * pulls together what headers need, and sums the rest piece by piece.
+ */
+#ifndef LB_HOST_TC_H
+#define LB_HOST_TC_H
+
+#define lb_ctx __sk_buff
+#include "host_bpf.h"
+
+enum {
+	LB_PULL = 14 + 60 + 8 + 60 + 8, /* Ethernet, IP, ICMP, and a quoted packet's IP and ports, at their longest */
+	LB_REPLACE_WORD = 4,
+};
+
+static LB_INLINE u32 lb_frame_length(struct lb_ctx *ctx)
+{
+	return LB_CTX_WORD(ctx, len);
+}
+
+static LB_INLINE u32 lb_gso_size(struct lb_ctx *ctx)
+{
+	return LB_CTX_WORD(ctx, gso_size);
+}
+
+static LB_INLINE int lb_grow(struct lb_ctx *ctx, u32 by)
+{
+	return bpf_skb_change_head(ctx, by, 0);
+}
+
+static LB_INLINE int lb_trim(struct lb_ctx *ctx, u32 length)
+{
+	u32 now = lb_frame_length(ctx);
+
+	if (length > now)
+		return -1;
+	return length == now ? 0 : bpf_skb_change_tail(ctx, length, 0);
+}
+
+/* A stride of a sum: the words of the next 64 bytes, of which `left` count. */
+LB_SUBPROGRAM u64 lb_sum_stride(struct lb_ctx *ctx, u32 offset, u32 left)
+{
+	be16 words[LB_SUM_STRIDE / 2] = {0};
+	u64 sum = 0;
+
+	if (left >= LB_SUM_STRIDE) {
+		if (bpf_skb_load_bytes(ctx, offset, words, LB_SUM_STRIDE))
+			return 0;
+	} else {
+		if (left == 0 || bpf_skb_load_bytes(ctx, offset, words, left))
+			return 0;
+	}
+	for (u32 i = 0; i < LB_SUM_STRIDE / 2; i++)
+		sum += words[i];
+	return sum;
+}
+
+LB_SUBPROGRAM u64 lb_long_sum(struct lb_ctx *ctx, u32 offset, u32 length)
+{
+	u64 sum = 0;
+
+	for (u32 done = 0; done < LB_SUM_STRIDES * LB_SUM_STRIDE; done += LB_SUM_STRIDE) {
+		if (done >= length)
+			break;
+		sum += lb_sum_stride(ctx, offset + done, length - done);
+	}
+	return sum;
+}
+
+static LB_INLINE u64 lb_range_sum(struct lb_ctx *ctx, u32 offset, u32 length)
+{
+	const struct lb_ipv4 *ip;
+
+	if (offset + length > lb_frame_length(ctx))
+		return 0;
+	if (length != sizeof(*ip))
+		return lb_long_sum(ctx, offset, length);
+	ip = lb_at(ctx, offset, sizeof(*ip)); /* an IP header without options: each frame has one */
+	return ip ? lb_ipv4_sum(ip) : 0;
+}
+
+/* The kernel knows whether the checksum is partial, and what a changed word means then. */
+static LB_INLINE void lb_l4_replace(struct lb_ctx *ctx, u32 field, be32 from, be32 to, u32 flags)
+{
+	u64 how = LB_REPLACE_WORD;
+
+	if (flags & LB_L4_PSEUDO)
+		how |= BPF_F_PSEUDO_HDR;
+	if (flags & LB_L4_UDP)
+		how |= BPF_F_MARK_MANGLED_0;
+	bpf_l4_csum_replace(ctx, field, from, to, how);
+}
+
+/*
+ * Room for the outer header between Ethernet and IP. A super-frame becomes one of tunnelled segments; those of TCP are
+ * made smaller by the header, so that they fit where they fitted before, datagrams must stay as they were.
+ */
+static LB_INLINE int lb_push_outer(struct lb_ctx *ctx, const struct lb_ipv4 *outer)
+{
+	u64 flags = BPF_F_ADJ_ROOM_ENCAP_L3_IPV4;
+
+	if (bpf_skb_adjust_room(ctx, sizeof(*outer), BPF_ADJ_ROOM_MAC, flags))
+		return -1;
+	return bpf_skb_store_bytes(ctx, LB_ETH_HLEN, outer, sizeof(*outer), 0) ? -1 : 0;
+}
+
+static LB_INLINE int lb_partial(struct lb_ctx *ctx)
+{
+	(void)ctx;
+	return 1;
+}
+
+static LB_INLINE void lb_plain(struct lb_ctx *ctx)
+{
+	(void)ctx;
+}
+
+static LB_INLINE u32 lb_ingress(struct lb_ctx *ctx)
+{
+	return LB_CTX_WORD(ctx, ifindex);
+}
+
+#include "forward.h"
+
+#endif

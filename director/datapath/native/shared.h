@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What eBPF hosts and user space share beside the tables: layouts of small maps. */
+#ifndef LB_SHARED_H
+#define LB_SHARED_H
+
+#include "reason.h"
+
+enum {
+	LB_REASON_ROOM = 64, /* reasons that a CPU has counters for */
+};
+_Static_assert((int)LB_REASON_COUNT <= (int)LB_REASON_ROOM, "each reason has a counter");
+
+struct lb_reason_counts {
+	u64 of[LB_REASON_ROOM];
+};
+
+/* Written by user space while the programs run; by them only in a test run, where it is not told by other means. */
+struct lb_shared {
+	u32 active_first; /* line of lb_images at which the image in force begins */
+	u32 test_now;	  /* not 0: this is a test run, and that is the time in ms */
+	u64 icmp_bucket;
+	u32 result_reason; /* of the last packet of a test run */
+	u32 result_ifindex;
+	u64 spare[5];
+};
+_Static_assert(sizeof(struct lb_shared) == 64, "one cache line");
+
+/* What is known when the programs are loaded; a constant to their verifier. */
+struct lb_load_settings {
+	u32 image_lines; /* an image's room; lb_images holds two */
+	u32 set_mask;	 /* the connection table's sets - 1 */
+	u64 seed;
+};
+
+#endif
