@@ -181,7 +181,7 @@ def _packets(name: str, flows: int) -> Measure:
 
 
 def _cost(name: str, flows: int) -> Measure:
-    title = f"64-byte UDP, {flows:,} flows: CPU time per packet, less that without a director"
+    title = f"64-byte UDP, {flows:,} flows: marginal CPU time per packet"
     quantity = Quantity(name, title, "ns", Better.LESS, marginal_to=DIRECT)
     return Measure(name, (quantity,), _take_cost(name, flows), carries_packets)
 

@@ -65,25 +65,22 @@ def shown(samples: Sequence[Sample], quantity: Quantity) -> list[tuple[Contender
 def _panel(panel: Any, samples: Sequence[Sample], quantity: Quantity) -> None:
     rows = shown(samples, quantity)
     sense = "more is better →" if quantity.better is Better.MORE else "← less is better"
-    most = max(max(values) for _, values in rows)
     for place, (contender, values) in enumerate(rows):
         middle = summary(values)
         assert middle is not None
         panel.barh(place, middle.median, height=0.72, color=colour(contender), alpha=0.85)
         if len(values) > 1:
             panel.plot(values, [place] * len(values), "o", markersize=3, color="black", alpha=0.45)
-        label = f"{middle.median:,.{quantity.digits}f}"
-        panel.annotate(
-            label,
-            (max(middle.most, middle.median, 0), place),
-            xytext=(6, 0),
-            textcoords="offset points",
+        panel.text(
+            1.01,
+            place,
+            f"{middle.median:,.{quantity.digits}f}",
+            transform=panel.get_yaxis_transform(),  # x as a share of the panel: a column beside it
             va="center",
             fontsize=9,
         )
     panel.set_yticks(range(len(rows)), [contender.title for contender, _ in rows], fontsize=9)
     panel.invert_yaxis()
-    panel.set_xlim(right=most * 1.14 if most > 0 else None)
     panel.set_title(quantity.title, fontsize=10.5, fontweight="bold", loc="left")
     panel.set_xlabel(f"{quantity.unit}   ({sense})", fontsize=9)
     panel.tick_params(axis="x", labelsize=8)

@@ -18,12 +18,12 @@ HEADINGS = ("", "median", "spread", "of forwarding", "of nftables DNAT", "of HAP
 NOTHING = "-"
 OVERVIEW = {
     "keepalive": "requests/s",
-    "connections": "connections/s",
-    "latency-p50": "latency, µs",
-    "upload": "TCP up, Gbit/s",
-    "download": "TCP down, Gbit/s",
-    "packets": "64-byte UDP, kpps",
-    "cost": "CPU, ns/packet",
+    "connections": "conn./s",
+    "latency-p50": "µs",
+    "upload": "Gbit/s up",
+    "download": "Gbit/s down",
+    "packets": "kpps",
+    "cost": "ns/packet",
 }
 FORMAT = 1
 
@@ -105,7 +105,11 @@ def show(console: Console, every: Sequence[Words]) -> None:
     for words in every:
         table = Table(title=Text(words.title, "bold"), title_justify="left", min_width=100)
         for number, heading in enumerate(words.headings):
-            table.add_column(heading, justify="left" if number == 0 or words.title == "Goals" else "right")
+            table.add_column(
+                heading,
+                justify="left" if number == 0 or words.title == "Goals" else "right",
+                no_wrap=number == 0,
+            )
         for row in words.rows:
             table.add_row(*row)
         console.print(table, "")

@@ -34,7 +34,7 @@ UPLOAD = Words(
 )
 MEDIANS = Words(
     title="Medians",
-    headings=("", "TCP up, Gbit/s"),
+    headings=("", "Gbit/s up"),
     rows=tuple(row[:2] for row in UPLOAD.rows),
 )
 GOALS = Words(
