@@ -53,6 +53,21 @@ LB_ARRAY(lb_service_counts, struct lb_counters, 1);
 LB_ARRAY(lb_reasons, struct lb_reason_counts, 1);
 LB_ARRAY(lb_shared, struct lb_shared, 1);
 
+/* No program looks here: the kernel takes an update of a map of maps only as done when running programs have ended. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__array(
+	    values, struct {
+		    __uint(type, BPF_MAP_TYPE_ARRAY);
+		    __uint(map_flags, BPF_F_MMAPABLE);
+		    __uint(max_entries, 1);
+		    __type(key, u32);
+		    __type(value, struct lb_shared);
+	    });
+} lb_grace SEC(".maps");
+
 /* Read a field of the context by its offset from the context: the verifier takes no other way to it. */
 #define LB_CTX_WORD(ctx, field)                                                                                        \
 	({                                                                                                             \

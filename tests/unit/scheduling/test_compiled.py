@@ -45,11 +45,15 @@ def service(protocol: Protocol, scheduler: Scheduler, bits: int, weights: dict[i
 def clients(first: int, count: int) -> list[Flow]:
     """Clients far apart, each with a port of its own."""
     return [
-        Flow(
-            IPAddress((first + 0x9E3779B1 * number) % 0xDFFFFFFF | 1), 1024 + (first + 7919 * number) % 60000
-        )
+        Flow(host_address(first + 0x9E3779B1 * number), 1024 + (first + 7919 * number) % 60000)
         for number in range(count)
     ]
+
+
+def host_address(number: int) -> IPAddress:
+    """Make an address that a client can have: not of 0/8, 127/8, nor 224/4 and above."""
+    value = number % 0xDFFFFFFF | 1
+    return IPAddress(value + (1 << 24) if value >> 24 in (0, 127) else value)
 
 
 @pytest.mark.parametrize("scheduler", Scheduler)

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Table images in user space; the swap itself is lb_datapath_swap() in datapath.h. */
+#ifndef LB_IMAGE_H
+#define LB_IMAGE_H
+
+#include "datapath.h"
+
+/* An image without services, in memory of its own. NULL without memory. */
+struct lb_image *lb_image_empty(void);
+
+void lb_image_free(struct lb_image *image);
+
+#endif
