@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause) */
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The tc host of forward.h: a classifier at an interface's ingress, where a frame is a packet buffer of the kernel's.
  *
