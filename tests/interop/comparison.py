@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hold what the director does in an exchange against what the kernel did, and sort the differences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+from scapy.layers.inet import ICMP, IP
+from scapy.layers.l2 import Ether
+
+from director.model import ForwardingMethod
+from tests.interop import recording
+from tests.interop.deliberate import DIFFERENCES, OWN_ERRORS, Deliberate, Seen
+from tests.interop.exchange import Exchange, Inject
+from tests.interop.guard import Endpoint, ends, lingering
+from tests.interop.normal import disagreements
+from tests.interop.recording import Counters, Reaction, Recorded
+from tests.interop.replay import Director
+from tests.interop.topics import TOPICS
+from tests.packets.case import Counts, Entry, Packet
+from tests.packets.network import Setting
+
+COUNTERS = 0  # stands for the counters at the end, where a frame's number is asked for
+OF_ITS_OWN = ((11, 0), (3, 4))  # time exceeded and fragmentation needed: type and code
+
+Respects = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Differences by frame: those that are meant, and those that nothing explains."""
+
+    meant: Mapping[int, Deliberate]
+    unexplained: Mapping[int, Respects]
+
+
+@cache
+def exchanges() -> Mapping[str, tuple[Exchange, ...]]:
+    """Return by topic what was put to a kernel as it stands in the tables now."""
+    return {topic: tuple(e for e in TOPICS[topic] if is_recorded(topic, e)) for topic in TOPICS}
+
+
+def is_recorded(topic: str, exchange: Exchange) -> bool:
+    digests = tuple(step.digest for _, step in exchange.injections())
+    return recording.has(topic, exchange.name) and recording.digests(topic, exchange.name) == digests
+
+
+def recorded(topic: str, exchange: Exchange) -> Recorded:
+    return recording.recorded(topic, exchange.name, (step.frame for _, step in exchange.injections()))
+
+
+@cache
+def compared(topic: str, name: str) -> Comparison:
+    exchange = next(each for each in TOPICS[topic] if each.name == name)
+    kernel, director = recorded(topic, exchange), Director(exchange)
+    ours = director.reactions()
+    meant: dict[int, Deliberate] = {}
+    unexplained: dict[int, Respects] = {}
+    for number, seen in enumerate(_sights(exchange, kernel, ours), start=1):
+        rule = next((rule for rule in DIFFERENCES if seen.respects and rule.rule(seen)), None)
+        if rule is not None:
+            meant[number] = rule
+        elif seen.respects:
+            unexplained[number] = seen.respects
+    if not any(rule.counted for rule in meant.values()):
+        counters = director.counters()
+        if kernel.counters != counters and _without_own_errors(exchange, kernel) == counters:
+            meant[COUNTERS] = OWN_ERRORS
+        elif kernel.counters != counters:
+            unexplained[COUNTERS] = ("counters",)
+    return Comparison(meant, unexplained)
+
+
+def occurrences() -> Mapping[str, int]:
+    """Count in how many frames each deliberate difference shows."""
+    found = (compared(topic, each.name).meant for topic, some in exchanges().items() for each in some)
+    counted = Counter(rule.what for meant in found for rule in meant.values())
+    return {rule.what: counted[rule.what] for rule in DIFFERENCES}
+
+
+def _sights(exchange: Exchange, kernel: Recorded, ours: tuple[Reaction, ...]) -> Iterator[Seen]:
+    """Put together what is to be judged of each frame."""
+    before: tuple[Inject, ...] = ()
+    left: frozenset[Endpoint] = frozenset()
+    last = exchange.setting
+    for (setting, step), theirs, own in zip(exchange.injections(), kernel.reactions, ours, strict=True):
+        left |= lingering(last, setting)
+        respects = disagreements(theirs, own, step.frame)
+        yield Seen(setting, step, theirs, own, respects, before, left)
+        before, last = (*before, step), setting
+
+
+def _without_own_errors(exchange: Exchange, kernel: Recorded) -> Counters:
+    """The kernel's counters without the errors that its director itself sent about DR and TUN connections."""
+    counters = dict(kernel.counters)
+    for (setting, step), reaction in zip(exchange.injections(), kernel.reactions, strict=True):
+        protocol, *client = ends(Ether(step.frame)[IP])[0]
+        ours = [e for e in reaction.entries if (e.protocol, e.client) == (protocol, "{}:{}".format(*client))]
+        for packet in filter(_is_own_error, (Ether(frame) for _, frame in reaction.out)):
+            for entry in ours:
+                _take_back(counters, setting, entry, packet[IP].len)
+    return counters
+
+
+def _is_own_error(frame: Packet) -> bool:
+    return ICMP in frame and (frame[ICMP].type, frame[ICMP].code) in OF_ITS_OWN
+
+
+def _take_back(counters: dict[tuple[str, str], Counts], setting: Setting, entry: Entry, length: int) -> None:
+    """Undo that a packet was counted as a reply of a DR or TUN server's, there and at its service."""
+    for service in setting.configuration.services:
+        name = str(service.key)
+        methods = {destination.endpoint: destination.method for destination in service.destinations}
+        if name.split(":", 1)[1] == entry.virtual and methods[entry.destination] is not ForwardingMethod.NAT:
+            for key in ((name, ""), (name, entry.destination)):
+                counts = counters[key]
+                counters[key] = replace(
+                    counts, packets_out=counts.packets_out - 1, bytes_out=counts.bytes_out - length
+                )

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write docs/ipvs-parity.md: what was compared with a kernel, and where we differ on purpose.
+
+python -m tests.interop.document
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tests.interop import recording
+from tests.interop.deliberate import DIFFERENCES
+from tests.interop.normal import FREEDOMS
+from tests.interop.topics import TOPICS
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "ipvs-parity.md"
+HEAD = """# Parity with kernel IPVS
+
+<!-- Written by `python -m tests.interop.document`; a test compares. -->
+
+The kernel's IPVS is the director's specification, and a kernel is its test oracle: the same frames
+went through the IPVS of a kernel under User-Mode Linux, and go through the data path in each run of
+the test suite. Every frame that comes out is compared byte for byte; so are the connections with
+their states and timers, the active and inactive counts after each frame, and the counters at the
+end.
+"""
+RECORDING = """## To ask the kernel again
+
+`python -m tests.interop.record [TOPIC]...` boots User-Mode Linux and records;
+`python -m tests.interop.document` writes this page. Recording needs Debian's packages
+`user-mode-linux`, `kmod` and `ipvsadm`; the test suite needs none of them.
+"""
+
+
+def page() -> str:
+    return "\n".join(
+        (
+            HEAD,
+            "## What was compared\n",
+            *table(("Topic", "Exchanges", "Frames", "Kernel"), topics()),
+            "\n## What either side may choose\n",
+            *table(("What", "Why it is not compared as it is"), FREEDOMS.items()),
+            "\n## Where the director differs on purpose\n",
+            *table(("What", "Kernel IPVS", "Director", "Why"), differences()),
+            "",
+            RECORDING,
+        )
+    )
+
+
+def topics() -> Iterator[tuple[str, ...]]:
+    for topic in TOPICS:
+        frames = recording.sizes(topic)
+        yield topic.replace("_", " "), str(len(frames)), str(sum(frames)), recording.kernel(topic)
+
+
+def differences() -> Iterator[tuple[str, ...]]:
+    for rule in DIFFERENCES:
+        yield rule.what, rule.kernel, rule.director, rule.why
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What two directors may do differently without disagreeing, and nothing more.
+
+MAC addresses need no mercy: the lab has the packet table's own. FREEDOMS is the whole list;
+docs/ipvs-parity.md prints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from tests.interop.recording import Out, Reaction
+from tests.packets.case import Entry
+from tests.packets.checksum import ETHERNET, put, with_header_checksum
+
+DONT_FRAGMENT = 0x4000
+LATE = range(3)  # seconds
+
+FREEDOMS: Mapping[str, str] = MappingProxyType(
+    {
+        "IPv4 identification of a packet that the director makes (ICMP error, outer header), without DF": (
+            "each side chooses it; the fragments of one packet must still share it"
+        ),
+        "Remaining time of a connection": (
+            "the kernel shows whole seconds, rounded down, and its clock goes on while an exchange is "
+            "recorded: up to 2 s less than ours"
+        ),
+        "Answers of the host's own stack": (
+            "where the guard leaves a frame to the stack, the answer of the same kernel without IPVS, "
+            "recorded too, stands for the stack"
+        ),
+    }
+)
+
+
+def normal(out: tuple[Out, ...], arrived: bytes) -> tuple[Out, ...]:
+    """Number the identifications that were chosen freely, in the order in which they appear."""
+    chosen: dict[bytes, int] = {}
+    return tuple((interface, _numbered(frame, arrived, chosen)) for interface, frame in out)
+
+
+def _numbered(frame: bytes, arrived: bytes, chosen: dict[bytes, int]) -> bytes:
+    at = ETHERNET + 4
+    identification = frame[at : at + 2]
+    may_be_cut = not int.from_bytes(frame[at + 2 : at + 4], "big") & DONT_FRAGMENT
+    if frame[12:14] != b"\x08\x00" or not may_be_cut or identification == arrived[at : at + 2]:
+        return frame
+    number = chosen.setdefault(identification, len(chosen) + 1)
+    return with_header_checksum(put(frame, at, number))
+
+
+def disagreements(kernel: Reaction, ours: Reaction, arrived: bytes) -> tuple[str, ...]:
+    """Say in which respects two reactions to a frame differ."""
+    theirs, own = normal(kernel.out, arrived), normal(ours.out, arrived)
+    differing = {
+        "frames": theirs != own,
+        "connections": _timeless(kernel) != _timeless(ours),
+        "timers": not _in_time(kernel, ours),
+        "loads": kernel.loads != ours.loads,
+    }
+    return tuple(name for name, differs in differing.items() if differs)
+
+
+def _timeless(reaction: Reaction) -> frozenset[Entry]:
+    return frozenset(replace(entry, expires=0) for entry in reaction.entries)
+
+
+def _in_time(kernel: Reaction, ours: Reaction) -> bool:
+    """Whether each connection that both list ends when the kernel's does."""
+    theirs = {replace(entry, expires=0): entry.expires for entry in kernel.entries}
+    own = {replace(entry, expires=0): entry.expires for entry in ours.entries}
+    return all(own[entry] - theirs[entry] in LATE for entry in theirs.keys() & own.keys())

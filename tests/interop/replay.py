@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The director's side of an exchange: guard, data path and the host's stack behind them, on a virtual clock.
+
+The data path is the packet table's host; the stack is the kernel's, as recorded.
+"""
+
+from __future__ import annotations
+
+from tests.interop.exchange import Exchange, Inject
+from tests.interop.guard import Endpoint, Owner, lingering, owner
+from tests.interop.recording import Counters, Load, Out, Reaction, stack_answer
+from tests.packets.case import Answer, Arrival, Counts, DestinationCounts, Verdict
+from tests.packets.compare import wire
+from tests.packets.network import Setting
+from tests.packets.user_host import UserHost
+
+
+class Director:
+    """A director of its own for one exchange; each step takes a millisecond."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self._host = UserHost()
+        self._now = 0
+        self._lingering: frozenset[Endpoint] = frozenset()
+
+    def reactions(self) -> tuple[Reaction, ...]:
+        found, current = [], self.exchange.setting
+        self._host.apply(current)
+        for step in self.exchange.steps:
+            if isinstance(step, Inject):
+                found.append(self._reaction(current, step))
+            else:
+                self._lingering |= lingering(current, step.setting)
+                current = step.setting
+                self._host.apply(current)
+        return tuple(found)
+
+    def counters(self) -> Counters:
+        """Read the counters of what is configured at the end."""
+        found: dict[tuple[str, str], Counts] = {}
+        for service in self.exchange.settings()[-1].configuration.services:
+            name = str(service.key)
+            found[name, ""] = self._host.service_counts(name)
+            for destination in service.destinations:
+                found[name, destination.endpoint] = self._of(name, destination.endpoint).counts
+        return found
+
+    def _reaction(self, setting: Setting, step: Inject) -> Reaction:
+        self._now += 1
+        out = self._out(setting, step)
+        self._host.sweep(self._now)
+        return Reaction(out, self._host.connections(self._now), frozenset(self._loads(setting)))
+
+    def _out(self, setting: Setting, step: Inject) -> tuple[Out, ...]:
+        whose = owner(step.frame, setting, self._lingering)
+        if whose is Owner.STACK:
+            return stack_answer(step.digest)
+        answer = self._host.handle(Arrival(step.interface, step.frame), self._now)
+        return sent(answer) if answer.verdict is Verdict.TRANSMIT else ()
+
+    def _loads(self, setting: Setting) -> list[Load]:
+        found = []
+        for service in setting.configuration.services:
+            for destination in service.destinations:
+                name, counts = str(service.key), self._of(str(service.key), destination.endpoint)
+                found.append((name, destination.endpoint, counts.active, counts.inactive))
+        return found
+
+    def _of(self, service: str, destination: str) -> DestinationCounts:
+        return self._host.destination_counts(service, destination)
+
+
+def sent(answer: Answer) -> tuple[Out, ...]:
+    return tuple((answer.interface, wire(departure)) for departure in answer.frames)
