@@ -32,7 +32,13 @@ def read_text(path: Path) -> str:
 
 
 def write_configuration(path: Path, configuration: Configuration) -> None:
-    """Save over a file, keeping its comments; at every moment it is the old or the new one, whole."""
+    """Save over a file, keeping its comments; at every moment it is the old or the new one, whole.
+
+    What is there and no file, a device or a pipe, is written to and never replaced.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        path.write_text(save(configuration), encoding="utf-8")
+        return
     old = read_text(path) if path.exists() else ""
     text = save(configuration, old, str(path))
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644

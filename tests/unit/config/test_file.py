@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,21 @@ def test_writing_over_a_file_keeps_its_comments_and_mode_and_leaves_nothing_besi
     assert path.read_text() == "[timeouts] # short\nudp = 9\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        writer = threading.Thread(target=write_configuration, args=(pipe, SHORT), daemon=True)
+        writer.start()
+        writer.join(10)
+        assert not writer.is_alive()
+        assert os.read(reader, 4096) == b"[timeouts]\nudp = 9\n"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
