@@ -52,7 +52,11 @@ class Root(InOrder):
 
 
 def _words(error: OSError) -> str:
-    return f"{error.filename}: {(error.strerror or '').lower()}" if error.filename else str(error)
+    return (
+        f"{error.filename}: {(error.strerror or '').lower()}"
+        if error.filename
+        else error.strerror or str(error)
+    )
 
 
 def socket_path() -> Path | None:

@@ -8,6 +8,7 @@ printed, since most commands print none. Nothing here may know where the rows co
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -105,6 +106,8 @@ def console() -> Console:
     from rich.console import Console
 
     stdout = sys.stdout
+    if stdout is None:
+        raise OSError(errno.EBADF, "the standard output is closed")
     if stdout.isatty():
         return Console(file=stdout, highlight=False)
     return Console(file=stdout, highlight=False, width=PIPE_WIDTH, color_system=None, force_terminal=False)

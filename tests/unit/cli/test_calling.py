@@ -44,6 +44,23 @@ def test_the_program_has_a_version(socket: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "words", [("status",), ("stats", "--watch"), ("connections", "--count", "--watch", "--json")]
+)
+def test_a_closed_standard_output_is_a_sentence(
+    words: tuple[str, ...], socket: Path, director: StoppableDirector
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$0" "$@" >&-', PROGRAM, *words],
+        env={**os.environ, "DIRECTOR_SOCKET": str(socket)},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "the standard output is closed\n")
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ("service", "list"),
