@@ -36,7 +36,7 @@ from director.model.connection import DEFAULT_LIMIT, ConnectionQuery, Connection
 from director.model.service import ForwardingMethod, Scheduler, ServiceKey
 
 MAX_LIMIT = 100_000
-MAX_CURSOR = 2**53 - 1  # what a double still tells apart, for callers whose numbers are doubles
+MAX_CURSOR = 2**32 - 1  # places of the connection table are numbered in 32 bits
 
 
 class Truth(Enum):

@@ -20,6 +20,7 @@ QUERIES: list[tuple[dict[str, str], ConnectionQuery]] = [
     ({"client": "2001:db8::/32"}, ConnectionQuery(client=IPNetwork("2001:db8::/32"))),
     ({"state": "SYN_RECV"}, ConnectionQuery(state=ConnectionState.SYN_RECV)),
     ({"limit": "100000", "cursor": "7"}, ConnectionQuery(limit=100_000, cursor=7)),
+    ({"cursor": "4294967295"}, ConnectionQuery(limit=1000, cursor=4294967295)),
     ({"count": "true", "limit": "5"}, ConnectionQuery(limit=0)),
     ({"count": "false", "limit": "5"}, ConnectionQuery(limit=5)),
 ]
@@ -36,6 +37,7 @@ def test_parameters_make_a_query(given: dict[str, str], want: ConnectionQuery) -
         ({"count": "yes"}, 'count: "yes" is not a truth value; expected one of true, false'),
         ({"state": "ESTABLISH"}, 'state: "ESTABLISH" is not a connection state; did you mean "ESTABLISHED"?'),
         ({"limit": "100001"}, 'limit: "100001" is not an integer from 1 to 100000'),
+        ({"cursor": "4294967296"}, 'cursor: "4294967296" is not an integer from 0 to 4294967295'),
         ({"service": "web"}, 'service: "web" is not a service such as tcp:192.0.2.1:80'),
     ],
 )
