@@ -42,6 +42,7 @@ from director.model import (
     Destination,
     ForwardingMethod,
     Link,
+    Neighbour,
     NextHop,
     Route,
     ServiceKey,
@@ -175,9 +176,7 @@ class Engine:
                 for address in self._next_hops.wanted:
                     turn.ask(ResolveRoute(address))
             case NeighbourChanged(neighbour):
-                changed = self._next_hops.learn_neighbour(neighbour)
-                self._renew(changed, turn)
-                self._solicit(changed, turn)
+                self._take_neighbour(neighbour, turn)
             case ConnectionsCounted(destination_ids):
                 self._ids.census(destination_ids)
                 self._release(self._lingering.census(destination_ids), turn)
@@ -300,6 +299,14 @@ class Engine:
         if route is None and not changed:
             self._log_way(destination, turn)
         self._solicit((destination,), turn)
+
+    def _take_neighbour(self, neighbour: Neighbour, turn: _Turn) -> None:
+        changed = self._next_hops.learn_neighbour(neighbour)
+        self._renew(changed, turn)
+        for address in self._next_hops.unanswered(neighbour):
+            if address not in changed:  # else it was said already
+                self._log_way(address, turn)
+        self._solicit(changed, turn)
 
     def _renew(self, addresses: Iterable[IPAddress], turn: _Turn) -> None:
         """Bring changed next hops into the image."""

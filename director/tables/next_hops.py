@@ -29,6 +29,7 @@ class NextHops:
         self._neighbours: dict[NeighbourPlace, Neighbour] = {}
         self._users: dict[NeighbourPlace, dict[IPAddress, None]] = {}
         self._hops: dict[IPAddress, NextHop] = {}
+        self._unanswered: set[IPAddress] = set()
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -64,6 +65,7 @@ class NextHops:
                 self._set_route(address, None)
                 del self._routes[address]
                 self._hops.pop(address, None)
+                self._unanswered.discard(address)
                 gone.append(address)
         return tuple(gone)
 
@@ -92,6 +94,15 @@ class NextHops:
         else:
             self._neighbours[place] = neighbour
         return self._renew(tuple(self._users.get(place, ())))
+
+    def unanswered(self, neighbour: Neighbour) -> tuple[IPAddress, ...]:
+        """Return the wanted addresses behind a neighbour that gave no answer, each once until found."""
+        if neighbour.mac is not None:
+            return ()
+        users = self._users.get((neighbour.interface, neighbour.address), {})
+        news = tuple(address for address in users if address not in self._unanswered)
+        self._unanswered.update(news)
+        return news
 
     def next_hop(self, address: IPAddress) -> NextHop | None:
         """Look up the next hop of a wanted address, if it is known."""
@@ -172,6 +183,7 @@ class NextHops:
                 del self._hops[address]
             else:
                 self._hops[address] = hop
+                self._unanswered.discard(address)
         return tuple(changed)
 
     def _work_out(self, address: IPAddress) -> NextHop | None:

@@ -96,6 +96,21 @@ def test_a_lost_neighbour_is_unresolved_and_asked_for_again() -> None:
     assert image_of(commands).destinations[1].next_hop is None
 
 
+def test_a_neighbour_that_never_answered_is_said_once_until_it_is_found() -> None:
+    engine = engine_after(applied(DNS), LinkChanged(ETH0), RouteResolved(RS1, ON_LINK))
+    silence = NeighbourChanged(Neighbour(2, RS1, None))
+    unreachable = Log(
+        Level.WARNING,
+        "destination unreachable",
+        (("destination", "10.0.0.2"), ("why", "10.0.0.2 does not answer on eth0")),
+    )
+    assert engine.handle(silence) == [unreachable]
+    assert engine.handle(silence) == []
+    engine.handle(NeighbourChanged(Neighbour(2, RS1, MAC1)))
+    assert logs_of(engine.handle(silence)) == [unreachable]
+    assert engine.handle(silence) == []
+
+
 def test_neighbours_that_nobody_needs_are_no_news() -> None:
     engine = engine_after(*READY)
     assert engine.handle(NeighbourChanged(Neighbour(2, RS2, MAC2))) == []
