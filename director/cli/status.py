@@ -64,6 +64,8 @@ def _facts(answer: Status) -> Iterator[Fact]:
     yield "connections", f"{table['used']} of {table['capacity']}"
     yield "table image", f"generation {answer['generation']}"
     yield "frames lost", _lost(answer["frames_lost"])
+    if not answer["interfaces"]:
+        yield "interfaces", "none is taken, so nothing is forwarded"
     yield "addresses held", " ".join(answer["addresses"]) or "none"
 
 

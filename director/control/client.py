@@ -116,6 +116,11 @@ class Client:
             ) from None
         except PermissionError:
             raise UnreachableError(f"cannot reach the director at {self.path}: permission denied") from None
+        except ConnectionRefusedError:  # a clean stop takes the socket away
+            raise UnreachableError(
+                f"the director at {self.path} was killed; `director cleanup` or the next `director run` "
+                "removes what it left"
+            ) from None
         except (OSError, http.client.HTTPException):
             raise UnreachableError(
                 f"cannot reach the director at {self.path}: is `director run` running?"

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.running import StoppableDirector
+from tests.unit.control.fake import STATUS
 
 
 def test_the_whole_state_is_shown(director: StoppableDirector, run: Run) -> None:
@@ -27,6 +29,11 @@ def test_the_whole_state_is_shown(director: StoppableDirector, run: Run) -> None
         "10.0.0.2  resolved  eth0       -    02:00:00:00:00:02\n"
         "10.0.0.3  no route  -          -    -\n"
     )
+
+
+def test_that_no_interface_is_taken_is_said(director: StoppableDirector, run: Run) -> None:
+    director.state = replace(STATUS, interfaces=())
+    assert "interfaces      none is taken, so nothing is forwarded\n" in run("status").output
 
 
 def test_json_is_the_answer_of_the_api(director: StoppableDirector, run: Run) -> None:

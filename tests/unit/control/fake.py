@@ -101,6 +101,7 @@ class FakeDirector:
     """Keeps a configuration and a list of entries, and every order it was given."""
 
     current: Configuration = CONFIGURATION
+    state: DirectorStatus = STATUS
     applied: list[Configuration] = field(default_factory=list)
     queries: list[ConnectionQuery] = field(default_factory=list)
     zeroed: list[ServiceKey | None] = field(default_factory=list)
@@ -134,7 +135,7 @@ class FakeDirector:
         return REASONS
 
     async def status(self) -> DirectorStatus:
-        return STATUS
+        return self.state
 
     async def stop(self) -> None:
         self.stops += 1

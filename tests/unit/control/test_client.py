@@ -49,6 +49,18 @@ def test_an_absent_director_is_named_by_its_socket(tmp_path: Path) -> None:
     assert str(caught.value) == f"cannot reach the director at {path}: is `director run` running?"
 
 
+def test_a_socket_that_a_killed_director_left_names_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
+        left.bind(str(path))
+    with pytest.raises(UnreachableError) as caught:
+        Client(path).get("/v1/status")
+    assert str(caught.value) == (
+        f"the director at {path} was killed; "
+        "`director cleanup` or the next `director run` removes what it left"
+    )
+
+
 def _served_once(path: Path, answer: bytes | None) -> threading.Thread:
     """Accept one caller, read what it asks, answer these bytes or, for None, wait until it gives up."""
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
