@@ -13,7 +13,6 @@ from typing import Any
 
 import click
 from netaddr import IPAddress
-from rich.console import Console
 
 from realserver import state
 from realserver.arp import ask_segment
@@ -25,7 +24,7 @@ from realserver.host import Host
 from realserver.options import ASK, DRY_RUN, JSON, METHOD, STATE, VIP, details
 from realserver.plan import left_alone, merge, plan
 from realserver.probe import gather, unwrappings
-from realserver.report import Status, answer_words, as_json, findings_json, plan_json, show
+from realserver.report import Status, answer_words, as_json, console, findings_json, plan_json, show
 from realserver.settings import Decapsulation, HostState, Method, Step, Wanted
 from realserver.transaction import carry_out
 from realserver.words import describe, duty_words, explain, key_words
@@ -52,7 +51,7 @@ class Presentation:
 @click.group(
     epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
 )
-@click.version_option(package_name="director", prog_name="realserver")
+@click.version_option(package_name="director", prog_name="realserver", message="%(prog)s %(version)s")
 def main() -> None:
     """Make this machine a real server of a Linux virtual server, prove that it is one, and undo it."""
 
@@ -120,7 +119,7 @@ def status(state_file: Path | None, *, is_json: bool) -> None:
         if is_json:
             _print_json(as_json(found))
         else:
-            show(found, Console())
+            show(found, console())
 
 
 @main.command(epilog=EPILOG)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from realserver.evidence import Answers, Unwrapping
 from realserver.plan import left_alone, plan
 from realserver.settings import HostState, LedgerEntry, Wanted
 from realserver.words import describe, duty_words, key_words, value_words
+
+PIPE_WIDTH = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,11 @@ def as_json(status: Status) -> dict[str, Any]:
         "left_alone": [key_words(entry.key) for entry in left_alone(status.have)],
         "decapsulation": [_unwrapping_json(unwrapping) for unwrapping in status.unwrapping],
     }  # fmt: skip
+
+
+def console() -> Console:
+    """Open the standard output: a terminal with its width, or a pipe, where every row is one line."""
+    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def show(status: Status, console: Console) -> None:
@@ -151,7 +159,8 @@ def _show_unwrapping(unwrapping: Unwrapping, console: Console) -> None:
 
 
 def _table(*columns: str) -> Table:
+    """Begin a table whose first column stays whole where the terminal is narrow."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == columns[0])
     return table

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,10 @@ def test_nothing_set_up_is_told_and_is_no_error(tmp_path: Path) -> None:
         "nothing is set up here\n",
         "nothing is set up here: say --vip ADDRESS --method dr|tun|nat to check for one\n",
     ]
+
+
+def test_both_programs_tell_their_version_alike() -> None:
+    assert CliRunner().invoke(main, ["--version"]).stdout == f"realserver {version('director')}\n"
 
 
 def test_help_tells_every_exit_status() -> None:

@@ -22,6 +22,7 @@ from realserver.settings import (
     LedgerEntry,
     Method,
     Port,
+    SysctlKey,
     Transport,
     Wanted,
 )
@@ -38,8 +39,8 @@ UNWRAPPING = (
 STATUS = Status(Wanted((DUTY,)), HAVE, UNWRAPPING, "/run/x.json")
 
 
-def shown(status: Status) -> str:
-    console = Console(file=io.StringIO(), width=160)
+def shown(status: Status, width: int = 160) -> str:
+    console = Console(file=io.StringIO(), width=width)
     show(status, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -74,6 +75,13 @@ def test_tables_show_duties_counters_and_what_is_amiss() -> None:
     ):
         assert line in told
     assert "does not hold together" not in told
+
+
+def test_what_was_changed_keeps_its_name_whole_on_a_narrow_terminal() -> None:
+    key = SysctlKey("ipv4", "enp129s0f0", "arp_announce")
+    long = LedgerEntry(key, "many words, by far too many for the line that they are to stand in", ())
+    told = shown(replace(STATUS, have=replace(HAVE, ledger=(long,))), width=80)
+    assert "net.ipv4.conf.enp129s0f0.arp_announce " in told
 
 
 def test_what_can_no_longer_be_had_is_told_and_does_not_fail() -> None:
