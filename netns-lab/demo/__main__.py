@@ -3,4 +3,4 @@
 
 from demo.cli import main
 
-main()
+main(prog_name="scripts/demo")

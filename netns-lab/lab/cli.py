@@ -86,7 +86,11 @@ def down(topology: str, name: str | None, directory: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_places
 def show(topology: str | None, name: str | None, directory: Path, *, as_json: bool) -> None:
-    """Show a lab's nodes, addresses, routes and processes; without TOPOLOGY every lab there is."""
+    """Show a lab, or all labs and topologies.
+
+    A lab's nodes, addresses, routes and processes; without TOPOLOGY every lab there is, and what could
+    be built.
+    """
     if topology is None:
         _show_all(_every_lab(directory), as_json=as_json)
         return
@@ -127,7 +131,10 @@ def _show_all(labs: tuple[status.LabStatus, ...], *, as_json: bool) -> None:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @_places
 def execute(topology: str, node: str, command: tuple[str, ...], name: str | None, directory: Path) -> None:
-    """Run a command in a node: python -m lab exec mixed client -- curl http://192.0.2.1/"""
+    """Run a command in a node.
+
+    For example: scripts/lab exec mixed client -- curl -sS http://10.0.0.11/
+    """
     _become(Lab.attach(topology, name, directory).node(node), command)
 
 
@@ -160,7 +167,10 @@ def capture(
     name: str | None,
     directory: Path,
 ) -> None:
-    """Capture with tcpdump until interrupted: python -m lab capture mixed rs1 lan -- tcp port 80"""
+    """Capture with tcpdump until interrupted.
+
+    For example: scripts/lab capture mixed rs1 lan -- tcp port 80
+    """
     lab = Lab.attach(topology, name, directory)
     place = file or lab.paths.captures / f"{node}-{interface}-{time.strftime('%Y%m%d-%H%M%S')}.pcap"
     click.echo(f"capturing to {place.absolute()}", err=True)
