@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_OURS = {".venv", ".git", ".hypothesis", "build", "dist", "run", "__pycache__"}
-GENERATED = {"_native.c", "_bpf.c"}
+GENERATED = {"_native.c", "_bpf.c", "director.toml"}  # the last by the README's quick start
 
 
 def files(*suffixes: str) -> tuple[Path, ...]:
