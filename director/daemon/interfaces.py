@@ -58,6 +58,10 @@ class Interfaces:
         taken = {link.name for link in self._taken.values()}
         return tuple(name for name in self._names if name not in taken)
 
+    def is_no_ethernet(self, name: str) -> bool:
+        """Say whether there is such an interface, and it can never be taken."""
+        return any(link.name == name and link.mac is None for link in self._watcher.links.values())
+
     async def take_all(self) -> None:
         """Take every interface that is wanted; DatapathError where one can not be had."""
         for link in tuple(self._watcher.links.values()):

@@ -72,6 +72,11 @@ def test_named_interfaces_are_taken_in_the_order_of_their_names() -> None:
     assert (interfaces.taken, interfaces.missing) == ((ETH1.index, ETH0.index), ("eth2",))
 
 
+def test_what_is_no_ethernet_interface_is_told_from_what_may_still_come() -> None:
+    interfaces, _ = made(("lo", "eth2", "eth7"))
+    assert [interfaces.is_no_ethernet(name) for name in interfaces.missing] == [True, False, False]
+
+
 def test_a_named_port_is_the_operators_wish() -> None:
     interfaces, _ = made(("port0",))
     asyncio.run(interfaces.take_all())
