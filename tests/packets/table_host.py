@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every host of the C packet path has: a `struct lb_datapath`, the engine that steers it, and its lists.
+
+How a frame gets into it and out of it again is each host's own (user_host.py, ebpf_host.py).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from director.datapath._native import ffi, lib
+from netaddr import IPAddress
+
+from director.commands import SwapTables
+from director.model import Protocol, ServiceKey
+from tests.packets.case import Answer, Arrival, Counts, DestinationCounts, Entry, State, Verdict
+from tests.packets.network import Setting
+from tests.packets.steering import Steering
+
+SETS = 1 << 10
+SEED = 0x0123456789ABCDEF
+STATES = tuple(State)
+VERDICTS = (Verdict.PASS, Verdict.DROP, Verdict.TRANSMIT)
+
+
+class TableHost(ABC):
+    """A host over these tables; `epoch` is the data path's time, in milliseconds, when the host's is 0."""
+
+    def __init__(self, datapath: Any, epoch: int) -> None:
+        assert datapath != ffi.NULL
+        self._datapath = datapath
+        self._epoch = epoch
+        self._steering = Steering()
+        self._now = epoch
+
+    def apply(self, setting: Setting) -> None:
+        for swap in self._steering.swaps(setting):
+            self._swap(swap)
+
+    @abstractmethod
+    def handle(self, arrival: Arrival, now: int) -> Answer: ...
+
+    @abstractmethod
+    def _put_in_force(self, image: bytes) -> None: ...
+
+    def sweep(self, now: int) -> None:
+        self._now = now + self._epoch
+        lib.lb_datapath_sweep(self._datapath, self._now)
+
+    def connections(self, now: int) -> frozenset[Entry]:
+        self._now = now + self._epoch
+        found = ffi.new("struct lb_conn[]", 64)
+        cursor = ffi.new("uint32_t *")
+        query = ffi.new("struct lb_conn_query *")
+        many = lib.lb_conns_select(self._datapath, query, self._now, cursor, found, len(found))
+        assert cursor[0] == 0, "more connections than a case has"
+        return frozenset(self._entry(found[i]) for i in range(many))
+
+    def service_counts(self, service: str) -> Counts:
+        number = self._steering.engine.service_id(key_of(service))
+        assert number is not None
+        return counts(lib.lb_datapath_service_counters(self._datapath, number))
+
+    def destination_counts(self, service: str, destination: str) -> DestinationCounts:
+        lib.lb_datapath_sweep(self._datapath, self._now)
+        address, port = destination.split(":")
+        number = self._steering.engine.destination_id(key_of(service), IPAddress(address), int(port))
+        assert number is not None
+        state = lib.lb_datapath_dest_state(self._datapath, number)
+        counters = lib.lb_datapath_dest_counters(self._datapath, number)
+        return DestinationCounts(counts(counters), state.active, state.inactive)
+
+    def reason_counts(self) -> dict[str, int]:
+        """Return how many frames ended for each reason."""
+        numbers = range(lib.LB_REASON_COUNT)
+        return {self._reason(n): lib.lb_datapath_reason_count(self._datapath, n) for n in numbers}
+
+    def _reason(self, number: int) -> str:
+        name: bytes = ffi.string(lib.lb_reason_name(number))
+        return name.decode().lower()
+
+    def _swap(self, swap: SwapTables) -> None:
+        for number in swap.reset_services:
+            lib.lb_datapath_reset_service(self._datapath, number)
+        for number in swap.reset_destinations:
+            lib.lb_datapath_reset_dest(self._datapath, number)
+        self._put_in_force(swap.image)
+        for service, gcd, most in swap.wrr_changes:
+            lib.lb_datapath_wrr_changed(self._datapath, service, gcd, most)
+
+    def _entry(self, conn: Any) -> Entry:
+        holder = self._steering.engine.destination_of(conn.dest)
+        assert holder is not None
+        _, destination = holder
+        return Entry(
+            protocol=conn.protocol,
+            client=f"{self._address(conn.caddr)}:{swapped(conn.cport)}",
+            virtual=f"{self._address(conn.vaddr)}:{swapped(conn.vport)}",
+            destination=destination.endpoint,
+            state=STATES[lib.lb_conn_state_of(ffi.addressof(conn))],
+            expires=round((conn.expires - self._now) / 1000),
+        )
+
+    @staticmethod
+    def _address(address: Any) -> IPAddress:
+        return IPAddress(int.from_bytes(address.word[0].to_bytes(4, "little"), "big"))
+
+
+def counts(counters: Any) -> Counts:
+    return Counts(
+        connections=counters.connections,
+        packets_in=counters.packets_in,
+        packets_out=counters.packets_out,
+        bytes_in=counters.bytes_in,
+        bytes_out=counters.bytes_out,
+    )
+
+
+def key_of(service: str) -> ServiceKey:
+    protocol, address, port = service.split(":")
+    return ServiceKey(Protocol(protocol), IPAddress(address), int(port))
+
+
+def swapped(port: int) -> int:
+    """Read a port that stands in network order in a little-endian integer."""
+    return int.from_bytes(port.to_bytes(2, "little"), "big")
