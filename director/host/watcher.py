@@ -21,7 +21,14 @@ from pyroute2.netlink import rtnl
 from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 
 from director.events import Event, LinkChanged, LinkRemoved, NeighbourChanged, RoutesChanged
-from director.host.messages import InterfaceAddress, address_of, is_port, link_of, neighbour_of
+from director.host.messages import (
+    NUD_FAILED,
+    InterfaceAddress,
+    address_of,
+    is_port,
+    link_of,
+    neighbour_of,
+)
 from director.model import Link, Neighbour
 
 GROUPS = (
@@ -150,6 +157,10 @@ class Watcher:
         if neighbour is None:
             return
         lost = Neighbour(neighbour.interface, neighbour.address, None)
+        known = (neighbour.interface, neighbour.address) in self._macs
+        if not known and event == "RTM_NEWNEIGH" and message["state"] & NUD_FAILED:
+            self._emit(NeighbourChanged(lost))  # asked for in vain, which no table of MACs could tell
+            return
         self._change_neighbour(neighbour if event == "RTM_NEWNEIGH" else lost)
 
     def _change_link(self, message: Any) -> None:

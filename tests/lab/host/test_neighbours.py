@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from netaddr import EUI
+from netaddr import EUI, IPAddress
 from pyroute2 import AsyncIPRoute
 
 from director.events import NeighbourChanged
@@ -14,6 +14,8 @@ from director.model import Neighbour
 from tests.lab.host.watched import THEIRS, run, watched
 from tests.lab.segment import PEER_MAC, Segment
 from tests.needs import needs
+
+NOBODY = IPAddress("10.0.0.77")
 
 pytestmark = [needs("root", "netns", "veth", "packet-socket"), pytest.mark.lab]
 
@@ -25,6 +27,15 @@ def test_a_solicited_neighbour_is_resolved_by_the_kernel_and_lost_again(joined: 
             await made.sees(NeighbourChanged(Neighbour(joined.inside, THEIRS, EUI(PEER_MAC))))
             await made.kernel.neigh("del", ifindex=joined.inside, dst=str(THEIRS))
             await made.sees(NeighbourChanged(Neighbour(joined.inside, THEIRS, None)))
+
+    run(scenario)
+
+
+def test_a_solicited_neighbour_that_never_answers_is_told(joined: Segment) -> None:
+    async def scenario() -> None:
+        async with watched(joined) as made:
+            await Neighbours(made.kernel).solicit(joined.inside, NOBODY)
+            await made.sees(NeighbourChanged(Neighbour(joined.inside, NOBODY, None)))
 
     run(scenario)
 
