@@ -9,7 +9,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 NATIVE = ROOT / "director" / "datapath" / "native"
 HERE = Path(__file__).parent
-PACKET_CODE = tuple(NATIVE / name for name in ("conntable.c", "datapath.c", "emit.c", "image.c", "segment.c", "try.c"))
+PACKET_CODE = tuple(
+    NATIVE / name for name in ("conntable.c", "datapath.c", "emit.c", "image.c", "segment.c", "try.c")
+)
 # As setup.py compiles the extension: with strict aliasing the wire layouts lose stores.
 FLAGS = (
     "-std=gnu11",

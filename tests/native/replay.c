@@ -77,7 +77,7 @@ static void play_lies_in_offload(struct player *player)
 	const u32 many = sizeof(sizes) / sizeof(*sizes);
 	struct tape_arrival honest = player->arrival;
 
-	for (u32 i = 0; i < many * many * sizeof(kinds); i++) {
+	for (u32 i = 0; i < (size_t)many * many * sizeof(kinds); i++) {
 		player->arrival.gso_type = kinds[i % sizeof(kinds)];
 		player->arrival.gso_size = sizes[i / sizeof(kinds) % many];
 		player->arrival.csum_start = sizes[i / sizeof(kinds) / many];
