@@ -40,9 +40,9 @@ def run(options: Options) -> int:
 
 
 async def _run(options: Options) -> None:
-    from director.datapath.packet import PacketDatapath  # the native part is loaded to carry, not to clean up
+    from director.daemon.choosing import make_datapath  # the native part is loaded to carry, not to clean up
 
-    await Running(options, PacketDatapath).run()
+    await Running(options, make_datapath).run()
 
 
 def cleanup(socket: Path) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from typing import Protocol
 from director.daemon.interfaces import Carrier
 from director.daemon.numbers import Readings
 from director.daemon.orders import Tables
+from director.datapath.attachment import Classifier
+from director.model.configuration import Carriage
 from director.model.connection import ConnectionPage, ConnectionQuery
 from director.model.counters import ReasonCount, TableStatus
 
@@ -21,6 +23,14 @@ class Datapath(Carrier, Tables, Readings, Protocol):
 
     def stop(self) -> None:
         """End, and give everything back; interfaces that are left are let go."""
+        ...
+
+    def carriage(self, index: int) -> Carriage:
+        """Say what carries this interface's packets, and why."""
+        ...
+
+    def classifier(self, index: int) -> Classifier | None:
+        """Return what must stand on this interface in the guard's place; it may change with each image."""
         ...
 
     def census(self) -> frozenset[int]:

@@ -20,7 +20,7 @@ from pyroute2 import AsyncIPRoute
 from director.daemon.errors import DaemonError
 from director.daemon.journal import Borrowed, journal_path, namespace_exists, own_namespace, read_journal
 from director.datapath.attachment import (
-    FILTER_NAME,
+    OUR_NAMES,
     has_clsact,
     hold_interface,
     ingress_filters,
@@ -70,7 +70,8 @@ def _borrowed(path: Path) -> tuple[Borrowed, tuple[str, ...]]:
 async def _filters(kernel: AsyncIPRoute, names: Mapping[int, str]) -> tuple[str, ...]:
     said = []
     for index, name in names.items():
-        if not any(one.name == FILTER_NAME for one in await ingress_filters(kernel, index)):
+        found = sorted({str(one.name) for one in await ingress_filters(kernel, index)} & OUR_NAMES)
+        if not found:
             continue
         try:
             with hold_interface(index):
@@ -78,7 +79,7 @@ async def _filters(kernel: AsyncIPRoute, names: Mapping[int, str]) -> tuple[str,
         except DatapathError as error:
             said.append(f"left the filter on {name} alone: {error}")
         else:
-            said.append(f"removed the filter {FILTER_NAME} from {name}")
+            said.append(f"removed the filter {', '.join(found)} from {name}")
     return tuple(said)
 
 

@@ -96,6 +96,7 @@ class Interfaces:
         await self._attachments.attach(link.index)
         try:
             self._carrier.add_interface(link.index, self._tap)
+            await self._attachments.follow()
         except DatapathError:
             await self._attachments.detach(link.index)
             raise

@@ -27,6 +27,7 @@ from director.commands import (
     SolicitNeighbour,
     SwapTables,
 )
+from director.datapath.attachment import Attachments
 from director.datapath.guard import Guard
 from director.events import Event, RouteResolved
 from director.host.addresses import Addresses
@@ -58,6 +59,7 @@ class Shells:
     addresses: Addresses
     guard: Guard
     tables: Tables
+    attachments: Attachments
 
 
 class Orders:
@@ -116,6 +118,7 @@ class Orders:
         tables = self._shells.tables
         tables.reset(command.reset_services, command.reset_destinations)
         tables.swap(command.image)
+        await self._shells.attachments.follow()
         tables.apply_wrr(command.wrr_changes)
         self.generation = command.generation
 

@@ -25,14 +25,10 @@ from director.engine import Engine
 from director.host.addresses import Addresses
 from director.host.watcher import Watcher
 from director.model import Configuration, ServiceKey, Settings
-from director.model.configuration import DatapathKind
 from director.model.connection import ConnectionPage, ConnectionQuery
 from director.model.counters import DirectorStatus, InterfaceStatus, ReasonCount, ServiceStats
 
 Read = TypeVar("Read")
-
-ASKED_FOR = "asked for"
-ONLY_ONE = "the data path that every kernel with packet sockets has"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +95,8 @@ class Port:
         self.end()
 
     def _interfaces(self) -> Iterator[InterfaceStatus]:
-        why = ASKED_FOR if self.settings.datapath is DatapathKind.PACKET else ONLY_ONE
         for index in self.interfaces.taken:
             link = self.watcher.links.get(index)
             if link is not None:  # it may have gone a moment ago
-                yield InterfaceStatus(link.name, DatapathKind.PACKET, why, link.mac, link.mtu)
+                carriage = self.datapath.carriage(index)
+                yield InterfaceStatus(link.name, carriage.datapath, carriage.why, link.mac, link.mtu)

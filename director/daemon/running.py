@@ -34,7 +34,7 @@ from director.daemon.options import Options
 from director.daemon.orders import Orders, Shells
 from director.daemon.port import Port
 from director.daemon.scouting import Scout
-from director.datapath.attachment import Attachments
+from director.datapath.attachment import FILTER_NAME, Attachments, Classifier
 from director.datapath.errors import DatapathError
 from director.datapath.guard import Guard
 from director.engine import Engine
@@ -109,7 +109,7 @@ class Running:
         stack.callback(datapath.stop)
         reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading")
         stack.callback(reading.shutdown)  # nobody may read in a table that is given back
-        attachments = Attachments(kernel, guard.guard_descriptor, journal.record_qdiscs)
+        attachments = Attachments(kernel, _classifier_of(datapath, guard), journal.record_qdiscs)
         interfaces = Interfaces(settings.interfaces, watcher, attachments, datapath, guard.tap_descriptor)
         stack.push_async_callback(interfaces.let_all_go)
         await interfaces.take_all()
@@ -117,7 +117,7 @@ class Running:
         _warn_of_missing(interfaces)
         addresses = Addresses(kernel, lambda: interfaces.taken, journal.record_addresses)
         stack.push_async_callback(addresses.hold, frozenset())
-        shells = Shells(kernel, watcher, Neighbours(kernel), addresses, guard, datapath)
+        shells = Shells(kernel, watcher, Neighbours(kernel), addresses, guard, datapath, attachments)
         return await self._conduct(stack, settings, engine, shells, interfaces, datapath, reading)
 
     async def _conduct(
@@ -246,6 +246,12 @@ async def _cancel(task: asyncio.Task[None]) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
+def _classifier_of(datapath: Datapath, guard: Guard) -> Callable[[int], Classifier]:
+    """Let the data path's own program stand on an interface, and where it has none, the guard."""
+    guarding = Classifier(FILTER_NAME, guard.guard_descriptor)
+    return lambda index: datapath.classifier(index) or guarding
+
+
 def _tell_local_addresses(guard: Guard, addresses: frozenset[IPAddress]) -> None:
     try:
         guard.set_local_addresses(addresses)
@@ -255,6 +261,9 @@ def _tell_local_addresses(guard: Guard, addresses: frozenset[IPAddress]) -> None
 
 def _warn_of_missing(interfaces: Interfaces) -> None:
     for name in interfaces.missing:
+        if interfaces.is_no_ethernet(name):
+            log.warning("interface not taken", interface=name, why="it is no Ethernet interface")
+            continue
         log.warning("interface not there or down", interface=name, then="it is taken when it comes up")
     if not interfaces.taken and not interfaces.missing:
         log.warning("no Ethernet interface is up", then="the first that comes up is taken")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Put the guard's classifier on interfaces and take it off again, amid the filters of others.
+"""Put a classifier on each interface and take it off again, amid the filters of others.
 
-The filter is known by its name and the clsact qdisc by the caller's journal, which is told before each
-change, so that what a killed director left can be found. An interface is held by a socket name that the
-kernel keeps per network namespace and frees with the process: two directors never share one. What is attached
-is not decided here.
+That is the guard's, or the `tc` data path's program; which, is not decided here, but asked per interface.
+A filter is known by its name and the clsact qdisc by the caller's journal, which is told before each change,
+so that what a killed director left can be found. An interface is held by a socket name that the kernel keeps
+per network namespace and frees with the process: two directors never share one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from pyroute2.netlink.exceptions import NetlinkError
 from director.datapath.errors import DatapathError
 
 FILTER_NAME = "director-guard"
+DATAPATH_FILTER_NAME = "director-tc"
+OUR_NAMES = frozenset({FILTER_NAME, DATAPATH_FILTER_NAME})
 INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3
 ALL_PROTOCOLS = 3  # ETH_P_ALL: by protocol IP the kernel would not show us frames with a priority tag
 HANDLE = 1
@@ -43,14 +45,35 @@ class Filter:
     name: str | None
 
 
-class Attachments:
-    """The interfaces with our filter; `journal` is told which clsact qdiscs are ours, before we make them."""
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """A loaded program, and the name that it has as a filter: one of OUR_NAMES."""
 
-    def __init__(self, kernel: AsyncIPRoute, descriptor: int, journal: Journal) -> None:
+    name: str
+    descriptor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A classifier that stands on an interface."""
+
+    classifier: Classifier
+    preference: int
+
+
+class Attachments:
+    """The interfaces with our filter. `classifier_of` says which it is now; `journal` is told which clsact
+    qdiscs are ours, before we make them.
+    """
+
+    def __init__(
+        self, kernel: AsyncIPRoute, classifier_of: Callable[[int], Classifier], journal: Journal
+    ) -> None:
         self._kernel = kernel
-        self._descriptor = descriptor
+        self._classifier_of = classifier_of
         self._journal = journal
         self._holds: dict[int, socket.socket] = {}
+        self._placed: dict[int, Placed] = {}
         self._made: frozenset[int] = frozenset()
 
     async def attach(self, interface: int) -> None:
@@ -65,8 +88,17 @@ class Attachments:
         except NetlinkError as error:
             hold.close()
             await self._remove_qdisc(interface)
-            raise DatapathError(error.code, f"no guard on interface {interface}: {error.args[-1]}") from error
+            why = f"no filter on interface {interface}: {error.args[-1]}"
+            raise DatapathError(error.code, why) from error
         self._holds[interface] = hold
+
+    async def follow(self) -> None:
+        """Put the new classifier, whole and at once, wherever another one stands now."""
+        for interface, placed in tuple(self._placed.items()):
+            wanted = self._classifier_of(interface)
+            if wanted != placed.classifier:
+                with suppress_gone():
+                    await self._place(interface, Placed(wanted, placed.preference), "replace-filter")
 
     async def detach(self, interface: int) -> None:
         """Take our filter off, and the qdisc if we made it and nobody else uses it."""
@@ -74,6 +106,7 @@ class Attachments:
             return
         await remove_filters(self._kernel, interface)
         await self._remove_qdisc(interface)
+        self._placed.pop(interface, None)
         self._holds.pop(interface).close()
 
     async def detach_all(self) -> None:
@@ -99,19 +132,23 @@ class Attachments:
         """Take the first free preference: who stands before us may let packets by that are the director's."""
         taken = {one.preference for one in await ingress_filters(self._kernel, interface)}
         preference = next(number for number in range(1, 0xFFFF) if number not in taken)
+        await self._place(interface, Placed(self._classifier_of(interface), preference), "add-filter")
+
+    async def _place(self, interface: int, placed: Placed, command: str) -> None:
         await self._kernel.tc(
-            "add-filter",
+            command,
             "bpf",
             interface,
             HANDLE,
-            fd=self._descriptor,
-            name=FILTER_NAME,
+            fd=placed.classifier.descriptor,
+            name=placed.classifier.name,
             parent=INGRESS,
             classid=1,
             direct_action=True,
-            prio=preference,
+            prio=placed.preference,
             protocol=ALL_PROTOCOLS,
         )
+        self._placed[interface] = placed
 
 
 def hold_interface(interface: int) -> socket.socket:
@@ -159,8 +196,8 @@ def _filter(message: Any) -> Filter:
 
 
 async def remove_filters(kernel: AsyncIPRoute, interface: int) -> int:
-    """Remove every filter of our name and say how many there were."""
-    ours = [one for one in await ingress_filters(kernel, interface) if one.name == FILTER_NAME]
+    """Remove every filter of our names and say how many there were."""
+    ours = [one for one in await ingress_filters(kernel, interface) if one.name in OUR_NAMES]
     for one in ours:
         with suppress_gone():
             await kernel.tc(

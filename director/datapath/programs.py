@@ -162,9 +162,12 @@ class Programs:
 
     @classmethod
     def over(cls, kind: ProgramKind, sizes: TableSizes, descriptors: Mapping[str, int]) -> Self:
-        """Load a program over maps that are there already, say pinned ones; they must have these sizes."""
-        for name, (entries, _) in sizes.entries().items():
-            found = _entries(descriptors[name])
+        """Load a program over maps that are there already, say pinned ones; they must have these sizes.
+
+        What `descriptors` does not name is made anew.
+        """
+        for name, descriptor in descriptors.items():
+            found, (entries, _) = _entries(descriptor), sizes.entries()[name]
             if found != entries:
                 raise DatapathError(errno.EINVAL, f"map {name} has {found} entries, not {entries}")
         loaded = _load(kind, sizes, descriptors)

@@ -78,6 +78,6 @@ def _row(reason: ReasonCount) -> str:
 
 
 if __name__ == "__main__":
-    from director.datapath import packet
+    from director.datapath import memory
 
-    sys.stdout.write(page(packet.reasons()))
+    sys.stdout.write(page(memory.reasons()))

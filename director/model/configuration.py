@@ -14,6 +14,16 @@ class DatapathKind(Enum):
 
     AUTO = "auto"
     PACKET = "packet"
+    TC = "tc"
+    XDP = "xdp"
+
+
+@dataclass(frozen=True, slots=True)
+class Carriage:
+    """What carries an interface's packets, and why; never AUTO."""
+
+    datapath: DatapathKind
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

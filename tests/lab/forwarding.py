@@ -30,6 +30,8 @@ DIGEST_SERVER = Path(__file__).parent / "digest_server.py"
 DIGEST_PORT = 8080
 WEIGHTS = {"rs1": 3, "rs2": 2, "rs3": 1}
 DEADLINE = 20.0
+DATAPATH = os.environ.get("DIRECTOR_DATAPATH", "auto")
+"""What carries the packets in tests that do not say; the variable is for running them over another one."""
 COUNTER = itertools.count()
 PORT = itertools.count(20000)  # below those that the kernel gives out
 CURL = """url = "http://{vip}/"
@@ -86,6 +88,7 @@ class Stage:
 
     lab: Lab
     ways: tuple[Way, ...]
+    datapath: str
     directors: list[Process] = field(default_factory=list)  # the last is the one that runs
 
     @property
@@ -106,9 +109,8 @@ class Stage:
 
     def start(self) -> Process:
         """Start the director and wait until it knows the way to every server."""
-        process = self.lab.node("director").start(
-            ("director", "run", "--config", "/run/test.toml"), log="director"
-        )
+        command = ("director", "run", "--config", "/run/test.toml", "--datapath", self.datapath)
+        process = self.lab.node("director").start(command, log="director")
         self.directors.append(process)
         wanted = {way.server(node) for way in self.ways for node in WEIGHTS}
         eventually(lambda: self.resolved() == wanted, lambda: f"no way to all servers: {process.tail()}")
@@ -119,6 +121,10 @@ class Stage:
         done = self.lab.node("director").run(("director", "status", "--json"))
         hops = json.loads(done.stdout)["next_hops"] if done.returncode == 0 else ()
         return {hop["destination"] for hop in hops if hop["state"] == "resolved"}
+
+    def carried_by(self) -> set[str]:
+        """Name the data paths that carry the director's interfaces."""
+        return {one["datapath"] for one in json.loads(self.director("status", "--json"))["interfaces"]}
 
     def apply(self, text: str) -> None:
         """Put a configuration in force."""
@@ -152,11 +158,11 @@ class Stage:
 
 
 @contextmanager
-def stage(topology: str, weights: Mapping[str, int] = WEIGHTS) -> Iterator[Stage]:
+def stage(topology: str, weights: Mapping[str, int] = WEIGHTS, datapath: str = DATAPATH) -> Iterator[Stage]:
     """Bring a lab up with everything in it at work."""
     ways = WAYS[topology]
     with Lab.up(topology, f"fw{os.getpid()}-{next(COUNTER)}") as lab:
-        it = Stage(lab, ways)
+        it = Stage(lab, ways, datapath)
         with ThreadPoolExecutor(len(WEIGHTS)) as threads:
             tuple(threads.map(lambda node: _set_up(node, ways), it.servers))
         it.write(configuration(ways, weights))

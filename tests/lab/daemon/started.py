@@ -19,10 +19,11 @@ from pyroute2 import AsyncIPRoute
 from director.daemon.journal import Journal, journal_path
 from director.daemon.options import Options
 from director.daemon.running import Holders, Running
-from director.datapath.attachment import FILTER_NAME, Attachments, has_clsact, ingress_filters
+from director.datapath.attachment import FILTER_NAME, Attachments, Classifier, has_clsact, ingress_filters
 from director.datapath.guard import Guard
 from director.host.addresses import Addresses, present_addresses
 from director.model import Settings
+from director.model.configuration import Carriage, DatapathKind
 from director.model.connection import ConnectionPage, ConnectionQuery
 from director.model.counters import Counters, ReasonCount, TableStatus
 from tests.lab.segment import Segment
@@ -58,6 +59,12 @@ class Recording:
         self.told.append(("remove", index))
         self.interfaces.remove(index)
 
+    def carriage(self, index: int) -> Carriage:
+        return Carriage(DatapathKind.PACKET, f"interface {index} is recorded")
+
+    def classifier(self, index: int) -> Classifier | None:
+        return None
+
     def start(self) -> None:
         self.told.append(("start",))
 
@@ -76,9 +83,6 @@ class Recording:
 
     def census(self) -> frozenset[int]:
         return frozenset()
-
-    def ring_drops(self) -> int:
-        return 0
 
     def connections(self, query: ConnectionQuery) -> ConnectionPage:
         return ConnectionPage((), 0)
@@ -204,7 +208,8 @@ async def leave_traces(kernel: AsyncIPRoute, joined: Segment, control: Path) -> 
     """Be a director that was killed: everything is there, and nobody holds the interface or answers."""
     journal = Journal(journal_path(control))
     guard = Guard.load()
-    attachments = Attachments(kernel, guard.guard_descriptor, journal.record_qdiscs)
+    guarding = Classifier(FILTER_NAME, guard.guard_descriptor)
+    attachments = Attachments(kernel, lambda _: guarding, journal.record_qdiscs)
     await attachments.attach(joined.inside)
     await Addresses(kernel, lambda: (joined.inside,), journal.record_addresses).hold(frozenset({VIP}))
     attachments._holds.pop(joined.inside).close()

@@ -13,9 +13,7 @@ from netaddr import IPAddress
 from pyroute2 import AsyncIPRoute
 
 from director.commands import GuardKey, GuardSide
-from director.datapath.attachment import (
-    Attachments,
-)
+from director.datapath.attachment import FILTER_NAME, Attachments, Classifier
 from director.datapath.guard import Guard
 from director.model import Protocol
 from tests.lab.segment import Segment
@@ -51,13 +49,17 @@ async def guarded(joined: Segment) -> AsyncIterator[Guarded]:
         guard.set_keys(KEYS)
         guard.set_local_addresses({IPAddress(OURS), IPAddress(VIP)})
         async with AsyncIPRoute() as kernel:
-            attachments = Attachments(kernel, guard.guard_descriptor, journal.append)
+            attachments = Attachments(kernel, lambda _: classifier(guard), journal.append)
             try:
                 yield Guarded(joined, guard, attachments, kernel, journal)
             finally:
                 await attachments.detach_all()
     finally:
         guard.close()
+
+
+def classifier(guard: Guard) -> Classifier:
+    return Classifier(FILTER_NAME, guard.guard_descriptor)
 
 
 def run(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:

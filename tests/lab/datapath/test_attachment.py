@@ -16,10 +16,7 @@ from director.datapath.attachment import (
     remove_filters,
 )
 from director.datapath.errors import DatapathError
-from tests.lab.datapath.guarded import (
-    guarded,
-    run,
-)
+from tests.lab.datapath.guarded import classifier, guarded, run
 from tests.lab.segment import Segment
 from tests.needs import needs
 
@@ -77,7 +74,7 @@ def test_our_clsact_stays_when_somebody_else_came_to_use_it(joined: Segment) -> 
 def test_a_killed_directors_filter_is_replaced(joined: Segment) -> None:
     async def scenario() -> None:
         async with guarded(joined) as made:
-            killed = Attachments(made.kernel, made.guard.guard_descriptor, lambda _: None)
+            killed = Attachments(made.kernel, lambda _: classifier(made.guard), lambda _: None)
             await killed.attach(joined.inside)
             for hold in killed._holds.values():
                 hold.close()  # as the kernel does when the process dies

@@ -41,6 +41,9 @@ class Shells:
     async def detach(self, interface: int) -> None:
         self._hear("detach", interface)
 
+    async def follow(self) -> None:
+        self.told.append(("follow",))
+
     def add_interface(self, index: int, filter_fd: int) -> None:
         assert filter_fd == TAP
         self._hear("add", index)
@@ -63,7 +66,10 @@ def test_without_names_every_ethernet_interface_that_is_up_and_no_port_is_taken(
     interfaces, shells = made()
     asyncio.run(interfaces.take_all())
     assert interfaces.taken == (ETH0.index, ETH1.index)
-    assert shells.told == [("attach", 2), ("add", 2), ("attach", 3), ("add", 3)]
+    assert shells.told == [
+        *(("attach", 2), ("add", 2), ("follow",)),
+        *(("attach", 3), ("add", 3), ("follow",)),
+    ]
 
 
 def test_named_interfaces_are_taken_in_the_order_of_their_names() -> None:
@@ -97,7 +103,7 @@ def test_one_that_goes_down_stays_taken_until_it_is_gone() -> None:
     assert interfaces.taken == (2,)
     asyncio.run(interfaces.let_go(2))
     asyncio.run(interfaces.let_go(2))
-    assert shells.told == [("attach", 2), ("add", 2), ("remove", 2), ("detach", 2)]
+    assert shells.told == [("attach", 2), ("add", 2), ("follow",), ("remove", 2), ("detach", 2)]
 
 
 def test_the_guard_does_not_stay_where_the_data_path_can_not_go() -> None:

@@ -40,6 +40,9 @@ class Recorder:
     def swap(self, image: bytes) -> None:
         self.told.append(("swap", image))
 
+    async def follow(self) -> None:
+        self.told.append(("follow",))
+
     def apply_wrr(self, changes: tuple[tuple[int, int, int], ...]) -> None:
         self.told.append(("wrr", changes))
 
@@ -59,7 +62,7 @@ class Recorder:
 
 def made() -> tuple[Orders, Recorder]:
     one, events = Recorder(), list[Event]()
-    return Orders(Shells(one, one, one, one, one, one), events.append), one  # type: ignore[arg-type]
+    return Orders(Shells(one, one, one, one, one, one, one), events.append), one  # type: ignore[arg-type]
 
 
 def carried_out(*commands: Command) -> list[tuple[Any, ...]]:
@@ -79,7 +82,12 @@ def carried_out(*commands: Command) -> list[tuple[Any, ...]]:
 
 def test_ids_given_out_anew_are_cleared_before_the_swap_and_cursors_follow_it() -> None:
     command = SwapTables(b"image", 7, ((1, 2, 3),), reset_services=(4,), reset_destinations=(5, 6))
-    assert carried_out(command) == [("reset", (4,), (5, 6)), ("swap", b"image"), ("wrr", ((1, 2, 3),))]
+    assert carried_out(command) == [
+        ("reset", (4,), (5, 6)),
+        ("swap", b"image"),
+        ("follow",),
+        ("wrr", ((1, 2, 3),)),
+    ]
 
 
 def test_the_guard_and_the_addresses_are_set_whole() -> None:

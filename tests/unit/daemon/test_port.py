@@ -16,10 +16,10 @@ from netaddr import EUI, IPAddress
 
 from director.config.diff import ServiceAdded
 from director.config.errors import ConfigError
-from director.daemon.port import ONLY_ONE, Port
+from director.daemon.port import Port
 from director.host.addresses import HeldAddress
 from director.model import Configuration, Link, Protocol, ServiceKey, Settings, VirtualService
-from director.model.configuration import DatapathKind
+from director.model.configuration import Carriage, DatapathKind
 from director.model.connection import ConnectionPage, ConnectionQuery
 from director.model.counters import DirectorStatus, InterfaceStatus, NextHopStatus, TableStatus
 
@@ -53,6 +53,9 @@ class Rooms:
 
     def connections(self, query: ConnectionQuery) -> ConnectionPage:
         return ConnectionPage((), query.limit)
+
+    def carriage(self, index: int) -> Carriage:
+        return Carriage(DatapathKind.TC, f"interface {index}")
 
     def ring_drops(self) -> int:
         return 17
@@ -102,7 +105,7 @@ def test_the_status_is_told_whole_but_for_an_interface_that_just_went() -> None:
         pid=os.getpid(),
         started=STARTED,
         uptime=got.uptime,
-        interfaces=(InterfaceStatus("eth0", DatapathKind.PACKET, ONLY_ONE, ETH0.mac, 1500),),
+        interfaces=(InterfaceStatus("eth0", DatapathKind.TC, "interface 2", ETH0.mac, 1500),),
         workers=2,
         table=TableStatus(1024, 3),
         frames_lost=17,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from director.datapath._native import ffi, lib
 
-from director.datapath.packet import sets_for
+from director.datapath.memory import sets_for
 from director.model import ForwardingMethod
 from tests.unit.datapath.test_connection_table import IDLE, STEP, Table
 

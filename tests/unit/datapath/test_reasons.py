@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import re
 
-from director.datapath import packet
+from director.datapath import memory
 from director.datapath.reasons import ADVICE, page
 from director.model.counters import ReasonCount
 from tests.repo import tree
 
-REASONS: tuple[ReasonCount, ...] = packet.reasons()
+REASONS: tuple[ReasonCount, ...] = memory.reasons()
 
 
 def test_the_page_is_written_from_the_native_module() -> None:

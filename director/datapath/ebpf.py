@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The data paths `xdp` and `tc`: the packet path as programs in the kernel, over tables that we map.
+
+Python loads the programs, hands them table images and interfaces, and reads their tables (memory.py); a
+thread in C sweeps the connections. An `xdp` program is put on an interface here, and ends with this process;
+a `tc` program is a classifier, which attachment.py puts there and which outlives a killed director, as the
+guard does. Which of the two carries an interface is a `Choice` that is not made here.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+from typing import Any, Protocol
+
+from director.datapath._native import ffi, lib
+from director.datapath.attachment import DATAPATH_FILTER_NAME, Classifier
+from director.datapath.errors import DatapathError
+from director.datapath.memory import Holders, Memory, check, failure, sets_for
+from director.datapath.programs import ProgramKind, Programs, TableSizes
+from director.model import Settings
+from director.model.configuration import Carriage, DatapathKind
+
+IMAGE_LINES = 16_384  # that there is room for at first: 1 MiB an image
+OF_ONE_IMAGE = frozenset({"lb_images", "lb_shared"})  # maps that belong to one size of image
+XDP_FLAGS_DRV_MODE = 1 << 2
+SWEEPER_ONLY = 0  # threads of the pool that forward
+
+
+class Choice(Protocol):
+    """What carries each interface: XDP or TC."""
+
+    def carriage(self, index: int) -> Carriage:
+        """Choose for an interface."""
+        ...
+
+    def instead(self, error: DatapathError) -> Carriage:
+        """Choose where the driver does not take the XDP program; raise the error if there is no choice."""
+        ...
+
+
+class EbpfDatapath(Memory):
+    """Programs over one set of tables. DatapathError where the kernel does not take them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        holders: Holders,
+        choice: Choice,
+        lines: int = IMAGE_LINES,
+    ) -> None:
+        sizes = TableSizes(sets=sets_for(settings.connections), image_lines=lines)
+        self._tc = Programs.load(ProgramKind.TC, sizes)
+        self._xdp: Programs | None = None
+        self._retired: list[Programs] = []  # what reads in their tables may go on until the end
+        super().__init__(self._tc.tables.datapath, sizes.sets, holders)
+        self._pool = _sweeper(self._datapath)
+        self._running = False
+        self._choice = choice
+        self._carriages: dict[int, Carriage] = {}
+        self._links: dict[int, int] = {}
+
+    def start(self) -> None:
+        """Begin to sweep; what is on an interface forwards already."""
+        check(lib.lb_pool_start(self._pool), "can not start the sweeper")
+        self._running = True
+
+    def stop(self) -> None:
+        """Let the XDP programs' interfaces go, end the sweeper and unload. Nothing may be called after it."""
+        for index in tuple(self._carriages):
+            self.remove_interface(index)
+        lib.lb_pool_free(self._pool)
+        for programs in (self._xdp, self._tc, *reversed(self._retired)):
+            if programs is not None:
+                programs.close()
+        self._pool = self._datapath = ffi.NULL
+
+    def swap(self, image: bytes) -> None:
+        """Put this table image in force, whole and at once. Where it outgrows its room, programs with more of
+        it take over; `classifier` says then which stand where those of before stood.
+        """
+        room = self._tc.tables.sizes.image_lines
+        if len(image) > room * lib.LB_LINE:
+            self._grow(image, room)
+        else:
+            self._tc.swap(image)
+
+    def carriage(self, index: int) -> Carriage:
+        """Return what carries this interface, or would."""
+        return self._carriages.get(index) or self._choice.carriage(index)
+
+    def classifier(self, index: int) -> Classifier | None:
+        """Return the program that has to stand on this interface as a classifier; None for `xdp`."""
+        if self.carriage(index).datapath is DatapathKind.TC:
+            return Classifier(DATAPATH_FILTER_NAME, self._tc.descriptor)
+        return None
+
+    def add_interface(self, index: int, filter_fd: int) -> None:  # noqa: ARG002 - a program needs no other
+        """Forward what comes in on this interface; by another program than `carriage` said, if need be."""
+        carriage = self._choice.carriage(index)
+        if carriage.datapath is DatapathKind.XDP:
+            try:
+                self._links[index] = _link(self._xdp_programs().descriptor, index)
+            except DatapathError as error:
+                carriage = self._choice.instead(error)
+        self._carriages[index] = carriage
+
+    def remove_interface(self, index: int) -> None:
+        """Stop forwarding on this interface, which may be gone already."""
+        self._carriages.pop(index, None)
+        link = self._links.pop(index, None)
+        if link is not None:
+            os.close(link)
+
+    def ring_drops(self) -> int:
+        """Return 0: there are no rings."""
+        return 0
+
+    def _xdp_programs(self) -> Programs:
+        if self._xdp is None:
+            self._xdp = self._tc.beside(ProgramKind.XDP)
+        return self._xdp
+
+    def _grow(self, image: bytes, room: int) -> None:
+        """Load programs with more room over the same connections and state, and let them take over."""
+        while len(image) > room * lib.LB_LINE:
+            room *= 2
+        before, sizes = self._tc, replace(self._tc.tables.sizes, image_lines=room)
+        state = {name: fd for name, fd in before.tables.descriptors.items() if name not in OF_ONE_IMAGE}
+        after = Programs.over(ProgramKind.TC, sizes, state)
+        try:
+            after.swap(image)
+        except DatapathError:
+            after.close()
+            raise
+        self._retire(after)
+
+    def _retire(self, after: Programs) -> None:
+        """Give everything over to these programs."""
+        had_xdp = self._xdp
+        self._retired += [one for one in (self._tc, had_xdp) if one is not None]
+        self._tc, self._xdp = after, None
+        lib.lb_pool_free(self._pool)
+        self._datapath = after.tables.datapath
+        self._pool = _sweeper(self._datapath)
+        if self._running:
+            self.start()
+        for index, link in self._links.items():
+            check(
+                -ffi.errno if lib.bpf_link_update(link, self._xdp_programs().descriptor, ffi.NULL) < 0 else 0,
+                f"the program on interface {index} can not be renewed",
+            )
+
+
+def _sweeper(datapath: Any) -> Any:
+    pool = lib.lb_pool_new(datapath, SWEEPER_ONLY)
+    if pool == ffi.NULL:
+        raise failure(-ffi.errno, "can not make the sweeper")
+    return pool
+
+
+def _link(program: int, index: int) -> int:
+    """Put an XDP program on an interface, by its driver; return the link's descriptor."""
+    size = ffi.sizeof("struct bpf_link_create_opts")
+    options = ffi.new("struct bpf_link_create_opts *", {"sz": size, "flags": XDP_FLAGS_DRV_MODE})
+    link = lib.bpf_link_create(program, index, lib.BPF_XDP, options)
+    if link < 0:
+        raise DatapathError(-link, f"no XDP program on interface {index}: {_why(-link)}")
+    return int(link)
+
+
+def _why(number: int) -> str:
+    if number == errno.EOPNOTSUPP:
+        return "its driver has no XDP"
+    if number == errno.EBUSY:
+        return "there is one already"
+    return os.strerror(number)
