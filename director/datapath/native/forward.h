@@ -15,7 +15,8 @@
  * this file, the seam:
  *   lb_at, lb_frame_length                  bytes at an offset below 256, or 0 where the frame ends before; its length
  *   lb_grow, lb_trim                        room at the front; cut to a length. 0 or negative; pointers are stale after
- *   lb_plain                                forget partial checksum and super-frame: the bytes are whole as they are
+ *   lb_plain                                forget partial checksum and super-frame: the bytes are whole as they are.
+ *                                           1: the host can't, the checksum is completed at its place when they leave
  *   lb_range_sum                            checksum words over a range that is inside the frame, else 0
  *   lb_l4_replace                           adapt TCP's or UDP's checksum, partial or not, to a changed word
  *   lb_push_outer                           put an outer IPv4 header before the packet (now or when it leaves)

@@ -101,22 +101,44 @@ static LB_INLINE void lb_l4_replace(struct lb_ctx *ctx, u32 field, be32 from, be
  */
 static LB_INLINE int lb_push_outer(struct lb_ctx *ctx, const struct lb_ipv4 *outer)
 {
+	const struct lb_ipv4 *inner = lb_at(ctx, LB_ETH_HLEN, sizeof(*inner));
 	u64 flags = BPF_F_ADJ_ROOM_ENCAP_L3_IPV4;
 
+	if (inner && inner->protocol == LB_IPPROTO_UDP)
+		flags |= BPF_F_ADJ_ROOM_FIXED_GSO;
 	if (bpf_skb_adjust_room(ctx, sizeof(*outer), BPF_ADJ_ROOM_MAC, flags))
 		return -1;
 	return bpf_skb_store_bytes(ctx, LB_ETH_HLEN, outer, sizeof(*outer), 0) ? -1 : 0;
 }
 
+/*
+ * Whether the transport checksum is partial. The kernel does not say so; but then the field holds the sum of the
+ * pseudo-header, which of whole checksums one in 65,536 does. A super-frame's is partial always.
+ */
 static LB_INLINE int lb_partial(struct lb_ctx *ctx)
 {
-	(void)ctx;
-	return 1;
+	const struct lb_ipv4 *ip = lb_at(ctx, LB_ETH_HLEN, sizeof(*ip));
+	u16 header, sum;
+	const be16 *checksum;
+	u32 field;
+
+	if (lb_gso_size(ctx))
+		return 1;
+	if (!ip || (ip->fragment & lb_htons(LB_IP_MF | LB_IP_OFFSET)))
+		return 0;
+	header = (ip->version_ihl & 0xf) * 4;
+	sum =
+	    lb_csum_fold(lb_pseudo_sum(ip->source, ip->destination, ip->protocol, lb_ntohs(ip->total_length) - header));
+	field = LB_ETH_HLEN + header;
+	field += ip->protocol == LB_IPPROTO_TCP ? offsetof(struct lb_tcp, checksum) : offsetof(struct lb_udp, checksum);
+	checksum = lb_at(ctx, field, sizeof(*checksum));
+	return checksum && *checksum == sum;
 }
 
-static LB_INLINE void lb_plain(struct lb_ctx *ctx)
+/* A partial checksum stays one: the kernel completes it where it stood, whatever stands there then. */
+static LB_INLINE int lb_plain(struct lb_ctx *ctx)
 {
-	(void)ctx;
+	return lb_partial(ctx);
 }
 
 static LB_INLINE u32 lb_ingress(struct lb_ctx *ctx)

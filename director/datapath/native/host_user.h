@@ -60,9 +60,10 @@ static LB_INLINE u32 lb_gso_size(struct lb_ctx *ctx)
 	return ctx->offload.gso_type == VIRTIO_NET_HDR_GSO_NONE ? 0 : ctx->offload.gso_size;
 }
 
-static LB_INLINE void lb_plain(struct lb_ctx *ctx)
+static LB_INLINE int lb_plain(struct lb_ctx *ctx)
 {
 	memset(&ctx->offload, 0, sizeof(ctx->offload));
+	return 0;
 }
 
 static LB_INLINE int lb_grow(struct lb_ctx *ctx, u32 by)

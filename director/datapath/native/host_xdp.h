@@ -28,9 +28,10 @@ static LB_INLINE u32 lb_gso_size(struct lb_ctx *ctx)
 	return 0;
 }
 
-static LB_INLINE void lb_plain(struct lb_ctx *ctx)
+static LB_INLINE int lb_plain(struct lb_ctx *ctx)
 {
 	(void)ctx;
+	return 0;
 }
 
 static LB_INLINE int lb_grow(struct lb_ctx *ctx, u32 by)

@@ -90,10 +90,27 @@ static LB_INLINE int lb_write_icmp_error(struct lb_ctx *ctx, const struct lb_pac
 	return 0;
 }
 
+/*
+ * Where the host can't be kept from completing the quoted packet's checksum: complete it now, so that completing it once
+ * more gives back what the ICMP checksum was summed over.
+ */
+static LB_INLINE void lb_complete_quote(struct lb_ctx *ctx, const struct lb_packet *packet, u16 quoted)
+{
+	int is_tcp = packet->key.protocol == LB_IPPROTO_TCP;
+	u32 l4 = packet->l4 + LB_ICMP_ADDED;
+	u32 field = l4 + (is_tcp ? offsetof(struct lb_tcp, checksum) : offsetof(struct lb_udp, checksum));
+	u16 sum = lb_csum_fold(lb_range_sum(ctx, l4, quoted - (packet->l4 - LB_L3)));
+	be16 *checksum = lb_at(ctx, field, sizeof(*checksum));
+
+	if (checksum)
+		*checksum = ~sum;
+}
+
 /* Make the packet the ICMP error that answers it: the reason it ends for. */
 LB_SUBPROGRAM int lb_answer_icmp(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_icmp_error *error)
 {
 	u16 quoted;
+	int undone;
 
 	if (!packet || !error)
 		return LB_REASON_NO_ROOM;
@@ -105,10 +122,12 @@ LB_SUBPROGRAM int lb_answer_icmp(struct lb_ctx *ctx, const struct lb_packet *pac
 	quoted = packet->length;
 	if (quoted > LB_ICMP_MAX - LB_ICMP_ADDED)
 		quoted = LB_ICMP_MAX - LB_ICMP_ADDED;
-	lb_plain(ctx);
+	undone = lb_plain(ctx);
 	if (lb_trim(ctx, LB_L3 + quoted) || lb_grow(ctx, LB_ICMP_ADDED) ||
 	    lb_write_icmp_error(ctx, packet, error, quoted))
 		return LB_REASON_NO_ROOM;
+	if (undone)
+		lb_complete_quote(ctx, packet, quoted);
 	return error->sent;
 }
 
@@ -165,8 +184,8 @@ static LB_INLINE int lb_l4_valid(struct lb_ctx *ctx, const struct lb_packet *pac
 	return lb_partial(ctx) || lb_csum_fold(sum + lb_range_sum(ctx, packet->l4, length)) == 0xffff;
 }
 
-/* Turn the segment into the reset that answers it. Sequence numbers: RFC 9293 §3.10.7.1. */
-static LB_INLINE int lb_write_reset(struct lb_ctx *ctx, const struct lb_packet *packet)
+/* Turn the segment into the reset that answers it, its checksum as undone. Sequence numbers: RFC 9293 §3.10.7.1. */
+static LB_INLINE int lb_write_reset(struct lb_ctx *ctx, const struct lb_packet *packet, int undone)
 {
 	struct lb_tcp *tcp = lb_at(ctx, packet->l4, sizeof(*tcp));
 	struct lb_ipv4 *ip = lb_ipv4_at(ctx, LB_L3);
@@ -174,6 +193,7 @@ static LB_INLINE int lb_write_reset(struct lb_ctx *ctx, const struct lb_packet *
 	struct lb_eth arrived;
 	struct lb_tcp segment;
 	u32 occupied;
+	u64 sum;
 
 	if (!tcp || !ip || !eth)
 		return -1;
@@ -198,8 +218,9 @@ static LB_INLINE int lb_write_reset(struct lb_ctx *ctx, const struct lb_packet *
 		tcp->flags |= LB_TCP_ACK;
 		tcp->acknowledgement = lb_htonl(lb_ntohl(segment.sequence) + occupied);
 	}
-	tcp->checksum = ~lb_csum_fold(lb_pseudo_sum(ip->source, ip->destination, LB_IPPROTO_TCP, sizeof(*tcp)) +
-				      lb_range_sum(ctx, LB_L3 + sizeof(*ip), sizeof(*tcp)));
+	sum = lb_pseudo_sum(ip->source, ip->destination, LB_IPPROTO_TCP, sizeof(*tcp));
+	tcp->checksum =
+	    undone ? lb_csum_fold(sum) : ~lb_csum_fold(sum + lb_range_sum(ctx, LB_L3 + sizeof(*ip), sizeof(*tcp)));
 	return 0;
 }
 
@@ -208,6 +229,7 @@ LB_SUBPROGRAM int lb_answer_reset(struct lb_ctx *ctx, const struct lb_packet *pa
 {
 	struct lb_tcp *tcp;
 	u32 header;
+	int undone;
 
 	if (!packet)
 		return LB_REASON_NO_ROOM;
@@ -221,8 +243,8 @@ LB_SUBPROGRAM int lb_answer_reset(struct lb_ctx *ctx, const struct lb_packet *pa
 		return LB_REASON_BAD_HEADER;
 	if (!lb_any_fragment(packet) && !lb_l4_valid(ctx, packet))
 		return LB_REASON_BAD_CHECKSUM;
-	lb_plain(ctx);
-	if (lb_write_reset(ctx, packet) || lb_trim(ctx, LB_L3 + sizeof(struct lb_ipv4) + sizeof(*tcp)))
+	undone = lb_plain(ctx);
+	if (lb_write_reset(ctx, packet, undone) || lb_trim(ctx, LB_L3 + sizeof(struct lb_ipv4) + sizeof(*tcp)))
 		return LB_REASON_NO_ROOM;
 	return LB_REASON_RST_SENT;
 }

@@ -95,6 +95,12 @@ def spent(frame: Packet) -> Departure:
     return own_id(time_exceeded(frame, source=DIRECTOR))
 
 
+def to_outside(packet: Packet) -> Packet:
+    """Let a frame come to the director's other interface."""
+    packet.dst = OUTSIDE_MAC
+    return packet
+
+
 CASES = (
     Case(
         "a reply whose TTL ran out is answered from inside, and neither counts nor moves the connection on",
@@ -300,7 +306,7 @@ CASES = (
             Send(
                 1,
                 OUTSIDE,
-                tcp_reply(ONE, "SA", sport=8080),
+                to_outside(tcp_reply(ONE, "SA", sport=8080)),
                 sends(OUTSIDE, translated_back(tcp_reply(ONE, "SA", sport=8080), 80)),
             ),
         ),

@@ -71,6 +71,7 @@ SHORT = (
     *(ends_early(tcp("S"), 20 + length) for length in range(20)),
     *(ends_early(udp(), 20 + length) for length in range(8)),
 )
+HEADERS = (("Ethernet's header", 1, 14), ("IP's header", 14, 34), ("TCP's header", 34, 54))
 
 CASES = (
     *(
@@ -97,11 +98,19 @@ CASES = (
         setting(),
         (Send(0, OUTSIDE, tcp("S"), passes("no_service")), Send(1, OUTSIDE, udp(), passes("no_service"))),
     ),
-    Case(
-        "frames shorter than their headers are not forwarded",
-        GIVEN,
-        tuple(
-            Send(length, OUTSIDE, Raw(bytes(explicit(tcp("S")))[:length]), stays()) for length in range(1, 54)
-        ),
+    *(
+        Case(
+            f"frames that end within {header} are not forwarded",
+            GIVEN,
+            tuple(
+                Send(length, OUTSIDE, Raw(bytes(explicit(tcp("S")))[:length]), stays())
+                for length in range(least, end)
+            ),
+        )
+        for header, least, end in (
+            ("Ethernet's header", 1, 14),
+            ("IP's header", 14, 34),
+            ("TCP's header", 34, 54),
+        )
     ),
 )
