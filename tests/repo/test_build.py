@@ -86,6 +86,13 @@ def test_the_wheel_carries_what_was_built_and_no_source_of_it(checkout: Path, tm
     ] == []
 
 
+def test_the_wheel_carries_the_units(checkout: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, *PIP_WHEEL, "-w", tmp_path, "."], cwd=checkout, check=True)
+    (wheel,) = tmp_path.glob("director-*.whl")
+    units = {"director/systemd/director.service", "realserver/systemd/realserver@.service"}
+    assert units - set(zipfile.ZipFile(wheel).namelist()) == set()
+
+
 def test_a_missing_clang_is_named_in_one_line(checkout: Path, tmp_path: Path) -> None:
     gcc = shutil.which("gcc")
     assert gcc is not None
