@@ -91,9 +91,9 @@ def down(
     is_dry_run: bool,
     is_json: bool,
 ) -> None:
-    """Undo it: everything, or only the VIPs (and the method) that are named.
+    """Undo everything, or only the VIPs that are named.
 
-    Each value becomes what it was before.
+    `--method` narrows it further. Each value becomes what it was before.
     """
     presentation = Presentation(is_dry_run=is_dry_run, is_json=is_json, words=describe)
     with _reporting(), _opened(state_file, presentation) as (host, path):
@@ -113,7 +113,10 @@ def down(
 @STATE
 @JSON
 def status(state_file: Path | None, *, is_json: bool) -> None:
-    """Show what is up, what was changed for it and what was there before, and what was unwrapped."""
+    """Show what is up, and what was changed for it.
+
+    Also what was there before, and what was unwrapped.
+    """
     with _reporting():
         found = _status(state_file)
         if is_json:
@@ -137,7 +140,9 @@ def check(
     is_json: bool,
     **options: Any,
 ) -> None:
-    """Prove the set-up of what is up, or of --vip and --method; a line and a remedy for each thing wrong.
+    """Prove that all is right; name what is not, and the remedy.
+
+    Looks at what is up, or as if --vip and --method were to be.
 
     With --ask, from another host on the segment (the director, say): find out who answers ARP for an address.
     """
