@@ -213,5 +213,5 @@ def _value(value: object) -> str:
     if isinstance(value, Enum):
         return str(value.value)
     if isinstance(value, tuple):
-        return ",".join(map(str, value)) or "none"
+        return ",".join(map(str, value)) or "every"  # the interfaces
     return str(value).lower() if isinstance(value, bool) else str(value)

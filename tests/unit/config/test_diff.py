@@ -78,7 +78,7 @@ def test_what_waits_for_the_next_start_says_so() -> None:
     changes = diff(Configuration(), Configuration(settings=settings))
     assert [str(change) for change in changes] == [
         "~ director.datapath auto -> packet (from the next start)",
-        "~ director.interfaces none -> eth0,eth1 (from the next start)",
+        "~ director.interfaces every -> eth0,eth1 (from the next start)",
         "~ director.workers 1 -> 2 (from the next start)",
         "~ director.bind_vips true -> false (from the next start)",
     ]
