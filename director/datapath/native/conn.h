@@ -12,6 +12,7 @@
 #define LB_CONN_H
 
 #include "entry.h"
+#include "lookup.h"
 #include "parse.h"
 #include "state.h"
 
@@ -202,21 +203,34 @@ static LB_INLINE int lb_conn_take(struct lb_ctx *ctx, struct lb_found *found, u6
 	return 1;
 }
 
-static LB_INLINE int lb_conn_half_open(u64 control)
+/* Whether a connection gives way to a new one when no place is free: anybody can open such ones without an answer. */
+static LB_INLINE int lb_conn_yields(u64 control)
 {
-	return lb_control_kind(control) == LB_CONN_FLOW && lb_control_state(control) == LB_S_SYN_RECV;
+	u8 state = lb_control_state(control);
+
+	return lb_control_kind(control) == LB_CONN_FLOW && (state == LB_S_SYN_RECV || state == LB_S_UDP);
 }
 
-/* Take this place if nobody is in it; else remember it in `victim` if its half-open connection ends sooner. */
-static LB_INLINE int lb_conn_try(struct lb_ctx *ctx, u64 hash, struct lb_found *place, u32 *victim, u32 *ends)
+/* For how many ms it has been idle. Less than nothing, when timeouts were shortened meanwhile. */
+static LB_INLINE s32 lb_conn_idle(struct lb_ctx *ctx, const struct lb_conn *conn, u64 control)
 {
+	return (s32)(lb_now(ctx) + lb_timeout_ms(ctx, 0, lb_control_state(control)) - conn->expires);
+}
+
+/* Take this place if nobody is in it; else remember it in `victim` if its connection yields and is idle for longer. */
+static LB_INLINE int lb_conn_try(struct lb_ctx *ctx, u64 hash, struct lb_found *place, u32 *victim, s32 *longest)
+{
+	s32 idle;
+
 	place->control = lb_conn_control(place->conn);
 	if (lb_conn_claimable(place->conn, place->control, lb_now(ctx)) && lb_conn_take(ctx, place, hash))
 		return 1;
-	if (lb_conn_half_open(place->control) &&
-	    (*victim == LB_CONN_NOBODY || (s32)(place->conn->expires - *ends) < 0)) {
+	if (!lb_conn_yields(place->control))
+		return 0;
+	idle = lb_conn_idle(ctx, place->conn, place->control);
+	if (*victim == LB_CONN_NOBODY || idle > *longest) {
 		*victim = place->index;
-		*ends = place->conn->expires;
+		*longest = idle;
 	}
 	return 0;
 }
@@ -224,8 +238,9 @@ static LB_INLINE int lb_conn_try(struct lb_ctx *ctx, u64 hash, struct lb_found *
 /* Claim a place: its index, and its control word while it is claimed. LB_CONN_NOBODY when there is none. */
 LB_SUBPROGRAM u32 lb_conn_reserve(struct lb_ctx *ctx, const struct lb_key *key, u64 *control)
 {
-	u32 victim = LB_CONN_NOBODY, ends = 0;
+	u32 victim = LB_CONN_NOBODY;
 	struct lb_found place;
+	s32 longest = 0;
 	u64 hash;
 
 	if (!key || !control)
@@ -234,7 +249,7 @@ LB_SUBPROGRAM u32 lb_conn_reserve(struct lb_ctx *ctx, const struct lb_key *key, 
 	for (u32 i = 0; i < LB_SETS * LB_WAYS; i++) {
 		place.index = lb_conn_place(ctx, hash, i);
 		place.conn = lb_conn_at(ctx, place.index);
-		if (place.conn && lb_conn_try(ctx, hash, &place, &victim, &ends)) {
+		if (place.conn && lb_conn_try(ctx, hash, &place, &victim, &longest)) {
 			*control = place.control;
 			return place.index;
 		}
@@ -244,15 +259,15 @@ LB_SUBPROGRAM u32 lb_conn_reserve(struct lb_ctx *ctx, const struct lb_key *key, 
 	if (victim == LB_CONN_NOBODY || !place.conn)
 		return LB_CONN_NOBODY;
 	place.control = lb_conn_control(place.conn);
-	if (!lb_conn_half_open(place.control) || !lb_conn_take(ctx, &place, hash))
+	if (!lb_conn_yields(place.control) || !lb_conn_take(ctx, &place, hash))
 		return LB_CONN_NOBODY;
 	*control = place.control;
 	return place.index;
 }
 
 /*
- * Claim a place for this key. When none is free, the half-open connection nearest its end gives way: a flood of SYNs
- * then fights for places with itself, not with established connections. 0 when there is none of those either.
+ * Claim a place for this key. When none is free, the half-open or UDP connection that has been idle for longest gives
+ * way: a flood then fights for places with itself, not with established connections. 0 when there is none of those.
  */
 static LB_INLINE int lb_conn_claim(struct lb_ctx *ctx, const struct lb_key *key, struct lb_found *found)
 {

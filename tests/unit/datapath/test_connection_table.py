@@ -166,9 +166,30 @@ def test_a_dead_place_is_used_again_before_any_sweep() -> None:
     for round_ in range(3):
         for client in range(usable):
             assert table.send(100 * round_ + client + 1) == "NEW"
-        assert table.send(99_999) == "TABLE_FULL"
         table.now += IDLE + STEP
     assert table.counted()[1] <= usable
+    table.close()
+
+
+def test_a_datagrams_connection_that_was_idle_for_longest_gives_way_in_a_full_table() -> None:
+    table = Table(1, ForwardingMethod.DR)
+    clients = range(1, lib.LB_WAYS)  # place 0 is never used
+    for client in (*clients, 1):
+        table.now += 1
+        table.send(client)
+    assert table.send(99) == "NEW"
+    assert table.live() == {*clients, 99} - {2}
+    assert table.counted() == (0, len(clients))
+    table.close()
+
+
+def test_a_flood_of_datagrams_takes_no_busy_connections_place() -> None:
+    table = Table(16, ForwardingMethod.NAT)
+    table.send(1)
+    for first in range(1000, 11_000, 100):
+        table.now += 10
+        table.send_many(range(first, first + 20))
+        assert table.send(1) == "HIT"
     table.close()
 
 
