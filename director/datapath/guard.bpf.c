@@ -5,7 +5,7 @@
  * A packet socket is a tap, so the stack sees each frame too and would answer for a service. `guard` stands at the
  * ingress of an interface and drops there what is the director's; `tap` is the packet socket's filter and keeps just
  * that, and in addition what may belong to a flow but needs the connection table to tell: later fragments, and ICMP
- * errors about a service's packets. Those go on to the stack as well, which has no socket for them and stays silent.
+ * errors about a service's replies. Those go on to the stack as well, which has no socket for them and stays silent.
  * Both look into one map, so they never disagree. IPv4 only; other families are always the stack's.
  *
  * A frame with a VLAN tag belongs to the VLAN's own interface and is left alone here; tag 0 only bears a priority.
@@ -108,27 +108,36 @@ static LB_INLINE int is_error(u8 type)
 	return type == ICMP_DEST_UNREACHABLE || type == ICMP_SOURCE_QUENCH || type == ICMP_TIME_EXCEEDED;
 }
 
-/* Is the packet that an error quotes one of ours? A reply from a service, or a request on its way to a server. */
-static LB_INLINE int quotes_ours(struct __sk_buff *skb, u32 offset, be32 reporter_to)
+/*
+ * Whose is an error, by the packet that it quotes? About a reply from a service or our own tunnel: shared. About a
+ * translated request on its way to a server: the director's alone, since a stack that forwards would send it on as well,
+ * from the server's own address.
+ */
+static LB_INLINE enum owner owner_of_quote(struct __sk_buff *skb, u32 offset, be32 reporter_to)
 {
 	struct lb_ipv4 quoted;
 	struct ports ports;
 	u32 length = load_ipv4(skb, offset, &quoted);
 
 	if (length == 0)
-		return 0;
-	if (quoted.protocol == LB_IPPROTO_IPIP) /* our own tunnel: the inner packet was on its way to a service */
-		return load_ipv4(skb, offset + length, &quoted) != 0 && known_address(LB_GUARD_TO, quoted.destination);
+		return OWNER_STACK;
+	if (quoted.protocol == LB_IPPROTO_IPIP) { /* the inner packet was on its way to a service */
+		int inner = load_ipv4(skb, offset + length, &quoted) != 0;
+
+		return inner && known_address(LB_GUARD_TO, quoted.destination) ? OWNER_SHARED : OWNER_STACK;
+	}
 	if (!has_ports(quoted.protocol))
-		return 0;
+		return OWNER_STACK;
 	if (is_later_fragment(&quoted))
-		return known_address(LB_GUARD_TO, quoted.source);
+		return known_address(LB_GUARD_TO, quoted.source) ? OWNER_SHARED : OWNER_STACK;
 	if (bpf_skb_load_bytes(skb, offset + length, &ports, sizeof(ports)) < 0)
-		return 0;
+		return OWNER_STACK;
 	if (known(LB_GUARD_TO, quoted.source, quoted.protocol, ports.source))
-		return 1;
-	return known(LB_GUARD_FROM, quoted.destination, quoted.protocol, ports.destination) &&
-	       !known_address(LB_GUARD_LOCAL, reporter_to);
+		return OWNER_SHARED;
+	if (known(LB_GUARD_FROM, quoted.destination, quoted.protocol, ports.destination) &&
+	    !known_address(LB_GUARD_LOCAL, reporter_to))
+		return OWNER_DIRECTOR;
+	return OWNER_STACK;
 }
 
 static LB_INLINE enum owner owner_of_icmp(struct __sk_buff *skb, u32 offset, const struct lb_ipv4 *ip)
@@ -137,7 +146,7 @@ static LB_INLINE enum owner owner_of_icmp(struct __sk_buff *skb, u32 offset, con
 
 	if (bpf_skb_load_bytes(skb, offset, &icmp, sizeof(icmp)) < 0 || !is_error(icmp.type))
 		return OWNER_STACK;
-	return quotes_ours(skb, offset + sizeof(icmp), ip->destination) ? OWNER_SHARED : OWNER_STACK;
+	return owner_of_quote(skb, offset + sizeof(icmp), ip->destination);
 }
 
 static LB_INLINE int is_for_this_interface(const struct __sk_buff *skb)

@@ -126,7 +126,7 @@ CASES = (
         Owner.SHARED,
         error(IP(src=VIP, dst=CLIENT, frag=9, proto=17) / Raw(bytes(8)), to=VIP),
     ),
-    Case("an error about a translated request", Owner.SHARED, error(TRANSLATED, to=CLIENT)),
+    Case("an error about a translated request", Owner.DIRECTOR, error(TRANSLATED, to=CLIENT)),
     Case(
         "an error about a tunnel that led to a server",
         Owner.SHARED,
