@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -93,13 +94,15 @@ class Watcher:
     async def _subscribe(self) -> AsyncIPRoute:
         subscription = AsyncIPRoute(rcvbuf=RECEIVE_BUFFER)
         self._socket = subscription
-        await subscription.bind(groups=GROUPS)
-        while True:
-            try:
-                await self._resync()
-            except NetlinkDumpInterrupted:  # the kernel's tables changed under the dump
-                continue
-            return subscription
+        try:
+            await subscription.bind(groups=GROUPS)
+            while True:
+                with suppress(NetlinkDumpInterrupted):  # the kernel's tables changed under the dump
+                    await self._resync()
+                    return subscription
+        except (OSError, NetlinkError):
+            subscription.close()
+            raise
 
     async def _follow(self, subscription: AsyncIPRoute) -> None:
         while True:
@@ -110,7 +113,14 @@ class Watcher:
                 self.resyncs += 1
                 subscription.close()
                 await asyncio.sleep(0 if getattr(error, "errno", None) == errno.ENOBUFS else PAUSE)
-                subscription = await self._subscribe()
+                subscription = await self._subscribe_at_last()
+
+    async def _subscribe_at_last(self) -> AsyncIPRoute:
+        """Subscribe, however often that is refused, for want of descriptors or memory, say."""
+        while True:
+            with suppress(OSError, NetlinkError):
+                return await self._subscribe()
+            await asyncio.sleep(PAUSE)
 
     async def _resync(self) -> None:
         """Dump everything on a socket of its own, and emit what differs from what was known."""

@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import resource
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 from netaddr import EUI, IPAddress
@@ -92,3 +97,40 @@ def test_nothing_is_lost_when_the_kernel_had_to_drop_messages(
             assert made.watcher.resyncs > 0
 
     run(scenario)
+
+
+def test_a_watcher_goes_on_when_it_could_not_subscribe_anew_at_first(
+    joined: Segment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("director.host.watcher.RECEIVE_BUFFER", 2048)
+    monkeypatch.setattr("director.host.watcher.PAUSE", 0.05)
+
+    async def scenario() -> None:
+        async with watched(joined) as made:
+            lines = [f"neigh add 10.0.0.{n} lladdr {PEER_MAC} dev eth0 nud permanent" for n in range(3, 203)]
+            subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, check=True)  # noqa: ASYNC221
+            with no_more_descriptors():
+                await made.until(lambda: made.watcher.resyncs > 0)
+                await asyncio.sleep(0.2)  # for some attempts in vain
+            await made.sees(
+                NeighbourChanged(Neighbour(joined.inside, IPAddress("10.0.0.202"), EUI(PEER_MAC)))
+            )
+
+    run(scenario)
+
+
+@contextmanager
+def no_more_descriptors() -> Iterator[None]:
+    """Let this process open nothing."""
+    taken: list[int] = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, soft), hard))
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        yield
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
