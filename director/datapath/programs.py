@@ -94,18 +94,17 @@ class Tables:
         """Put this table image in force, whole and at once; `ENOSPC` where it is longer than there is room.
 
         It is written where no program reads: what may still have read there ends within the grace period.
-        lb_datapath_swap() judges the image, and orders what was written before the flip.
+        lb_datapath_swap() judges the image.
         """
         room = self.sizes.image_lines
         if len(image) > room * lib.LB_LINE:
             raise DatapathError(errno.ENOSPC, f"the table image has more than {room} lines")
         first = 0 if self.shared.active_first else room
         self.wait_for_programs()
-        at = first * lib.LB_LINE
-        self._regions["lb_images"][at : at + len(image)] = image
         failure = -lib.lb_datapath_swap(self.datapath, image, len(image))
         if failure:
             raise DatapathError(failure, f"table image refused: {os.strerror(failure)}")
+        lib.lb_image_place(self.at("lb_images", "void *"), first, image, len(image))
         self.shared.active_first = first
 
     def wait_for_programs(self) -> None:
@@ -232,6 +231,7 @@ def _entries(descriptor: int) -> int:
 
 
 def _why(kind: ProgramKind, failure: int) -> str:
-    if failure in (errno.EPERM, errno.ENOSYS):
-        return f"this kernel, or the rights given, allow no eBPF for {kind.value}: {os.strerror(failure)}"
+    if failure in (errno.EPERM, errno.EACCES, errno.ENOSYS):
+        rights = "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
+        return f"this kernel, or the rights given, allow no eBPF for {kind.value} ({rights})"
     return f"the kernel did not take the {kind.value} program: {os.strerror(failure)}"

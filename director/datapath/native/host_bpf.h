@@ -125,14 +125,21 @@ static LB_INLINE struct lb_shared *lb_shared_state(void)
 	return bpf_map_lookup_elem(&lb_shared, &only);
 }
 
+/*
+ * The header is the image's in force, and says where the rest of that image is in the array (lb_image_place): what one
+ * look-up finds is of one image, also while images are swapped. Constant 0 asks for the header.
+ */
 static LB_INLINE const void *lb_image_line(struct lb_ctx *ctx, u32 line)
 {
-	struct lb_shared *shared = lb_shared_state();
+	struct lb_shared *shared;
 
 	(void)ctx;
-	if (!shared || line >= lb_settings.image_lines)
-		return 0;
-	line += shared->active_first;
+	if (__builtin_constant_p(line) && line == 0) {
+		shared = lb_shared_state();
+		if (!shared)
+			return 0;
+		line = shared->active_first;
+	}
 	return bpf_map_lookup_elem(&lb_images, &line);
 }
 

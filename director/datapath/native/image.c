@@ -62,6 +62,24 @@ static int lb_image_check(const void *bytes, size_t length)
 	return 0;
 }
 
+void lb_image_place(void *array, u32 first, const void *bytes, size_t length)
+{
+	struct lb_image_header *header = (void *)((u8 *)array + (size_t)first * LB_LINE);
+	struct lb_service *service;
+
+	memcpy(header, bytes, length);
+	for (u32 slot = 0; slot <= header->service_mask && header->service_first + slot < header->lines; slot++) {
+		service = (struct lb_service *)(header + header->service_first + slot);
+		service->list_first += first;
+		service->lookup_first += first;
+	}
+	header->service_first += first;
+	header->dest_first += first;
+	header->timeouts_first += first;
+	header->links_first += first;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 /* Wait until no worker can still hold what was taken back before this call. A batch lasts far below a millisecond. */
 static void lb_quiesce(struct lb_datapath *datapath)
 {

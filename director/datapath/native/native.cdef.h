@@ -104,6 +104,7 @@ struct lb_load_settings {
 	uint64_t seed;
 };
 int lb_datapath_swap(struct lb_datapath *datapath, const void *bytes, size_t length);
+void lb_image_place(void *array, uint32_t first, const void *bytes, size_t length);
 void lb_datapath_reset_service(struct lb_datapath *datapath, uint32_t id);
 void lb_datapath_reset_dest(struct lb_datapath *datapath, uint32_t id);
 void lb_datapath_zero(struct lb_datapath *datapath);

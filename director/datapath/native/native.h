@@ -6,6 +6,7 @@
 #include "conntable.h"
 #include "datapath.h"
 #include "guard.h"
+#include "image.h"
 #include "try.h"
 #include "worker.h"
 
