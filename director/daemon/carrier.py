@@ -9,7 +9,6 @@ from director.daemon.interfaces import Carrier
 from director.daemon.numbers import Readings
 from director.daemon.orders import Tables
 from director.datapath.attachment import Classifier
-from director.model.configuration import Carriage
 from director.model.connection import ConnectionPage, ConnectionQuery
 from director.model.counters import ReasonCount, TableStatus
 
@@ -23,10 +22,6 @@ class Datapath(Carrier, Tables, Readings, Protocol):
 
     def stop(self) -> None:
         """End, and give everything back; interfaces that are left are let go."""
-        ...
-
-    def carriage(self, index: int) -> Carriage:
-        """Say what carries this interface's packets, and why."""
         ...
 
     def classifier(self, index: int) -> Classifier | None:

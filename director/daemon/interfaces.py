@@ -16,11 +16,15 @@ import structlog
 
 from director.datapath.attachment import Attachments
 from director.datapath.errors import DatapathError
+from director.host.drivers import VIRTUAL, driver
 from director.host.offloads import Offload, offloads
 from director.host.watcher import Watcher
 from director.model import Link
+from director.model.configuration import Carriage, DatapathKind
 
 log = structlog.get_logger()
+
+FILL_IN = "what they send through xdp is lost unless they do: ethtool -K IFNAME tx off"
 
 
 class Carrier(Protocol):
@@ -28,6 +32,10 @@ class Carrier(Protocol):
 
     def add_interface(self, index: int, filter_fd: int) -> None:
         """Forward what comes in on this interface and passes the filter."""
+        ...
+
+    def carriage(self, index: int) -> Carriage:
+        """Say what carries this interface's packets, and why."""
         ...
 
     def remove_interface(self, index: int) -> None:
@@ -103,7 +111,17 @@ class Interfaces:
         self._taken[link.index] = link
         on = offloads(link.name)
         names = ",".join(sorted(one.value for one in on))
-        log.info("interface taken", interface=link.name, mac=str(link.mac), mtu=link.mtu, offloads=names)
+        by = self._carrier.carriage(link.index).datapath
+        log.info(
+            "interface taken",
+            interface=link.name,
+            datapath=by.value,
+            mac=str(link.mac),
+            mtu=link.mtu,
+            offloads=names,
+        )
+        if by is DatapathKind.XDP and driver(link.name) in VIRTUAL:
+            log.warning("senders here may not fill checksums in", interface=link.name, then=FILL_IN)
         if Offload.LRO in on:
             log.warning("merged frames can't be forwarded whole", interface=link.name, why="rx-lro is on")
 

@@ -8,6 +8,7 @@ runs those over another one.
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -131,6 +132,12 @@ def programs(it: Stage) -> set[str]:
     """Name what `ip` knows of XDP programs on the director's interfaces."""
     links = json.loads(it.lab.node("director").output_of(("ip", "-j", "link", "show")))
     return {"xdp" for link in links if "xdp" in link}
+
+
+def test_a_director_on_xdp_warns_of_senders_that_leave_checksums_out(xdp: Stage) -> None:
+    said = xdp.directors[-1].log.read_text()
+    warned = re.findall(r"senders here may not fill checksums in.* interface=(\w+)", said)
+    assert set(warned) == {"inside", "lan"}
 
 
 @pytest.mark.parametrize("method", METHODS)

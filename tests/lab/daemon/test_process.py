@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from pyroute2 import AsyncIPRoute
 
+from director.datapath.attachment import DATAPATH_FILTER_NAME
 from tests.lab.daemon.started import EVERYTHING, FILE, NOTHING, traces
 from tests.lab.segment import Segment, eventually
 from tests.needs import needs
@@ -22,6 +23,7 @@ pytestmark = [needs("root", "netns", "veth", "bpf", "clsact", "packet-socket"), 
 
 DIRECTOR = Path(sys.executable).with_name("director")
 UNIT = Path(__file__).parents[3] / "director/systemd/director.service"
+STANDING = {**EVERYTHING, "filters": [DATAPATH_FILTER_NAME]}
 
 
 @pytest.fixture
@@ -72,8 +74,9 @@ def director(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_units_capabilities_are_enough(joined: Segment, control: Path) -> None:
+    """Also for the data path in the kernel, which is the best on a veth."""
     with running(control) as process:
-        assert found(joined, control.parent) == EVERYTHING
+        assert found(joined, control.parent) == STANDING
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
         assert found(joined, control.parent) == NOTHING
@@ -91,14 +94,14 @@ def test_a_killed_director_is_cleaned_up_after_by_the_next(joined: Segment, cont
     with running(control) as first:
         first.kill()
         first.wait(5)
-        assert found(joined, control.parent) == EVERYTHING
+        assert found(joined, control.parent) == STANDING
     control.unlink()  # so that the wait below is for the next one's
     with running(control) as second:
-        assert found(joined, control.parent) == EVERYTHING
+        assert found(joined, control.parent) == STANDING
         second.send_signal(signal.SIGTERM)
         assert second.wait(10) == 0
         assert second.stderr is not None
-        assert "removed the filter director-guard from eth0" in second.stderr.read()
+        assert f"removed the filter {DATAPATH_FILTER_NAME} from eth0" in second.stderr.read()
     assert found(joined, control.parent) == NOTHING
 
 
@@ -108,7 +111,7 @@ def test_cleanup_leaves_a_living_director_alone_and_nothing_of_a_dead_one(
     with running(control) as process:
         refused = director("--socket", str(control), "cleanup")
         assert (refused.returncode, "a director is running on" in refused.stderr) == (1, True)
-        assert found(joined, control.parent) == EVERYTHING
+        assert found(joined, control.parent) == STANDING
         process.kill()
         process.wait(5)
         done = director("--socket", str(control), "cleanup")

@@ -35,7 +35,7 @@ LINES = 64
 PATIENCE = 5.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Wanted:
     """XDP where it can be had, or TC everywhere."""
 
@@ -53,6 +53,7 @@ class Carried:
     """A data path on one interface."""
 
     datapath: EbpfDatapath
+    wanted: Wanted
     attachments: Attachments
     kernel: AsyncIPRoute
     joined: Segment
@@ -85,12 +86,13 @@ def image(joined: Segment, services: int = 1) -> bytes:
 async def carried(joined: Segment, kind: DatapathKind) -> AsyncIterator[Carried]:
     _let_the_peer_poll(joined)
     settings = Settings(connections=4096)
-    datapath = EbpfDatapath(settings, lambda _: (KEY, DESTINATION), Wanted(kind), lines=LINES)
+    wanted = Wanted(kind)
+    datapath = EbpfDatapath(settings, lambda _: (KEY, DESTINATION), wanted, lines=LINES)
     try:
         datapath.start()
         async with AsyncIPRoute() as kernel:
             attachments = Attachments(kernel, _certain(datapath.classifier), lambda _: None)
-            yield Carried(datapath, attachments, kernel, joined)
+            yield Carried(datapath, wanted, attachments, kernel, joined)
             await attachments.detach_all()
     finally:
         datapath.stop()
@@ -184,6 +186,21 @@ def test_an_interface_that_is_left_is_not_forwarded_on(joined: Segment, kind: Da
                 await it.until_counted({"new": 1})
             (entry,) = it.datapath.connections(ConnectionQuery()).entries
             assert entry.client.port == 1026
+
+    asyncio.run(scenario())
+
+
+def test_both_programs_know_the_same_connections(joined: Segment) -> None:
+    async def scenario() -> None:
+        async with carried(joined, DatapathKind.TC) as it:
+            it.datapath.swap(image(joined))
+            with contextlib.closing(joined.peer_socket()) as peer:
+                for hits, it.wanted.kind in enumerate((DatapathKind.TC, DatapathKind.XDP, DatapathKind.TC)):
+                    await take(it)
+                    peer.send(datagram(7))
+                    await it.until_counted({"new": 1, "hit": hits} if hits else {"new": 1})
+                    it.datapath.remove_interface(joined.inside)
+                    await it.attachments.detach(joined.inside)
 
     asyncio.run(scenario())
 

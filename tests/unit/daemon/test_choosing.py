@@ -7,8 +7,9 @@ import errno
 
 import pytest
 
-from director.daemon.choosing import ASKED_FOR, EVERYWHERE, Asked, make_datapath
+from director.daemon.choosing import ASKED_FOR, Asked, Best, Card, make_datapath
 from director.datapath.errors import DatapathError
+from director.host.offloads import Offload
 from director.model import Settings
 from director.model.configuration import Carriage, DatapathKind
 from tests.needs import needs
@@ -24,15 +25,44 @@ def carriage(kind: DatapathKind) -> Carriage:
         made.stop()
 
 
-@pytest.mark.parametrize(
-    ("kind", "wanted"),
-    [
-        (DatapathKind.PACKET, Carriage(DatapathKind.PACKET, ASKED_FOR)),
-        (DatapathKind.AUTO, Carriage(DatapathKind.PACKET, EVERYWHERE)),
-    ],
-)
-def test_packet_can_be_asked_for_and_is_what_is_everywhere(kind: DatapathKind, wanted: Carriage) -> None:
-    assert carriage(kind) == wanted
+def test_packet_sockets_are_taken_when_asked_for() -> None:
+    assert carriage(DatapathKind.PACKET) == Carriage(DatapathKind.PACKET, ASKED_FOR)
+
+
+CARDS = {
+    "xdp on a card whose driver may have it": (
+        Card("ice", frozenset({Offload.GRO, Offload.TSO})),
+        Carriage(DatapathKind.XDP, "ice takes the program"),
+    ),
+    "tc on a link within the machine": (
+        Card("veth"),
+        Carriage(DatapathKind.TC, "veth: frames come large, and checksums not filled in"),
+    ),
+    "tc on a card that merges frames": (
+        Card("mlx5_core", frozenset({Offload.LRO})),
+        Carriage(DatapathKind.TC, "mlx5_core merges frames: rx-lro is on"),
+    ),
+    "tc on what says nothing": (
+        Card(None),
+        Carriage(DatapathKind.TC, "it does not say what its driver is"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("card", "wanted"), CARDS.values(), ids=CARDS)
+def test_the_best_is(card: Card, wanted: Carriage) -> None:
+    asked: list[int] = []
+
+    def look(index: int) -> Card:
+        asked.append(index)
+        return card
+
+    assert (Best(look).carriage(ETH0), asked) == (wanted, [ETH0])
+
+
+def test_the_best_is_tc_where_the_driver_refuses_xdp() -> None:
+    error = DatapathError(errno.EOPNOTSUPP, "no XDP program on interface 2: its driver has no XDP")
+    assert Best(lambda _: Card("igb")).instead(error) == Carriage(DatapathKind.TC, str(error))
 
 
 @needs("root", "bpf")

@@ -15,6 +15,7 @@ from netaddr import EUI
 from director.daemon.interfaces import Interfaces
 from director.datapath.errors import DatapathError
 from director.model import Link
+from director.model.configuration import Carriage, DatapathKind
 
 MAC = EUI("02-00-00-00-00-01")
 LO = Link(1, "lo", None, 65536, up=True)
@@ -40,6 +41,9 @@ class Shells:
 
     async def detach(self, interface: int) -> None:
         self._hear("detach", interface)
+
+    def carriage(self, index: int) -> Carriage:
+        return Carriage(DatapathKind.XDP, f"interface {index}")
 
     async def follow(self) -> None:
         self.told.append(("follow",))
