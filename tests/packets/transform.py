@@ -117,11 +117,16 @@ def time_exceeded(frame: Packet, *, source: str = VIP) -> Packet:
 
 
 def fragmentation_needed(frame: Packet, mtu: int) -> Packet:
-    """Kernel IPVS lowers the TTL before it looks at the length, so the packet is quoted with one hop less."""
+    """To a client. Kernel IPVS lowers the TTL before it looks at the length: the quote has one hop less."""
     lowered = Ether(bytes(frame))
     lowered[IP].ttl -= 1
     del lowered[IP].chksum
     return error_about(explicit(lowered), 3, 4, mtu=mtu)
+
+
+def narrow_outside(frame: Packet, mtu: int, *, source: str) -> Packet:
+    """Fragmentation needed, to a server. Linux looks at a routed packet's length before it lowers the TTL."""
+    return error_about(frame, 3, 4, mtu=mtu, source=source)
 
 
 def payload_of(frame: Packet) -> bytes:

@@ -125,14 +125,18 @@ static LB_INLINE struct lb_result lb_forward_reply(struct lb_ctx *ctx, const str
 {
 	struct lb_rewrite change = {.source = 1, .from = packet->key.source.word[0], .from_port = packet->key.sport};
 	const struct lb_dest *dest;
+	const struct lb_link *link;
 	struct lb_found flow;
 
 	if (!lb_conn_flow_of_reply(ctx, reply, &flow))
 		return lb_pass(LB_REASON_NO_SERVICE);
 	dest = lb_dest_or_empty(ctx, flow.conn->dest);
-	/* It dies on the way to where kernel IPVS would see it, so it neither counts nor steps the flow. */
+	/* It ends on the way to where kernel IPVS would see it, so it neither counts nor steps the flow. */
 	if (packet->ttl <= 1)
 		return lb_time_exceeded(ctx, packet, dest->source.word[0]);
+	link = lb_link_find(ctx, reply->conn->dest);
+	if (link && lb_too_big(ctx, packet, link->mtu, LB_NAT))
+		return lb_frag_needed(ctx, packet, link->mtu, dest->source.word[0]);
 	change.to = flow.conn->vaddr.word[0];
 	change.to_port = flow.conn->vport;
 	if (!lb_later_fragment(packet)) {

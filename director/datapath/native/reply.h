@@ -162,9 +162,10 @@ static LB_INLINE struct lb_result lb_time_exceeded(struct lb_ctx *ctx, const str
 	return lb_icmp_answer(ctx, packet, &error);
 }
 
-static LB_INLINE struct lb_result lb_frag_needed(struct lb_ctx *ctx, const struct lb_packet *packet, u16 mtu)
+static LB_INLINE struct lb_result lb_frag_needed(struct lb_ctx *ctx, const struct lb_packet *packet, u16 mtu,
+						 be32 source)
 {
-	struct lb_icmp_error error = {.source = packet->key.destination.word[0],
+	struct lb_icmp_error error = {.source = source,
 				      .type = LB_ICMP_UNREACHABLE,
 				      .code = LB_ICMP_FRAG_NEEDED,
 				      .mtu = mtu,

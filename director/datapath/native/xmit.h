@@ -133,22 +133,27 @@ static LB_INLINE u16 lb_dest_mtu(const struct lb_dest *dest, u16 method)
 }
 
 /*
- * The size that counts against an MTU. A TCP super-frame has none: it is cut to fit when it leaves. A UDP super-frame's
- * datagrams have the size that their sender gave them.
+ * The size that counts against an MTU: of a super-frame, that of its segments. A tunnelled TCP super-frame has none: it
+ * is cut to fit when it leaves.
  */
-static LB_INLINE u32 lb_size(struct lb_ctx *ctx, const struct lb_packet *packet)
+static LB_INLINE u32 lb_size(struct lb_ctx *ctx, const struct lb_packet *packet, u16 method)
 {
+	u32 segment = packet->l4 - LB_L3 + lb_gso_size(ctx);
+	const struct lb_tcp *tcp;
+
 	if (!lb_gso_size(ctx))
 		return packet->length;
-	if (packet->key.protocol == LB_IPPROTO_TCP)
-		return 0;
-	return packet->l4 - LB_L3 + sizeof(struct lb_udp) + lb_gso_size(ctx);
+	if (packet->key.protocol != LB_IPPROTO_TCP)
+		return segment + sizeof(struct lb_udp);
+	tcp = lb_at(ctx, packet->l4, sizeof(*tcp));
+	return method == LB_TUN || !tcp ? 0 : segment + (tcp->offset >> 4) * 4;
 }
 
 /* Too big, and it forbids fragments. */
-static LB_INLINE int lb_too_big(struct lb_ctx *ctx, const struct lb_packet *packet, u16 mtu)
+static LB_INLINE int lb_too_big(struct lb_ctx *ctx, const struct lb_packet *packet, u16 mtu, u16 method)
 {
-	return lb_size(ctx, packet) > mtu && (packet->fragment & LB_IP_DF) && packet->key.protocol != LB_IPPROTO_ICMP;
+	return lb_size(ctx, packet, method) > mtu && (packet->fragment & LB_IP_DF) &&
+	       packet->key.protocol != LB_IPPROTO_ICMP;
 }
 
 static LB_INLINE int lb_apply_method(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_dest *dest,
@@ -182,8 +187,8 @@ static LB_INLINE struct lb_result lb_xmit(struct lb_ctx *ctx, const struct lb_pa
 	if (!ip)
 		return lb_drop(LB_REASON_TRUNCATED);
 	lb_decrement_ttl(ip);
-	if (lb_too_big(ctx, packet, mtu))
-		return lb_frag_needed(ctx, packet, mtu);
+	if (lb_too_big(ctx, packet, mtu, method))
+		return lb_frag_needed(ctx, packet, mtu, packet->key.destination.word[0]);
 	if (lb_apply_method(ctx, packet, dest, method))
 		return lb_drop(LB_REASON_NO_ROOM);
 	eth = lb_at(ctx, 0, sizeof(*eth));

@@ -46,7 +46,7 @@ from tests.packets.network import (
     setting,
     web,
 )
-from tests.packets.transform import time_exceeded, translated, translated_back
+from tests.packets.transform import narrow_outside, time_exceeded, translated, translated_back
 
 WEB = setting(web(ForwardingMethod.NAT, port=8080))
 NAMES = setting(names(ForwardingMethod.NAT, port=5353))
@@ -95,6 +95,16 @@ def spent(frame: Packet) -> Departure:
     return own_id(time_exceeded(frame, source=DIRECTOR))
 
 
+def huge(length: int) -> Packet:
+    """A datagram of a real server, of so many bytes of IP."""
+    return udp_reply(ONE, bytes(length - 28), sport=5353)
+
+
+def too_long(frame: Packet) -> Packet:
+    """What a real server hears when its packet does not fit the way to the client."""
+    return own_id(narrow_outside(frame, 1500, source=DIRECTOR))
+
+
 def to_outside(packet: Packet) -> Packet:
     """Let a frame come to the director's other interface."""
     packet.dst = OUTSIDE_MAC
@@ -137,6 +147,23 @@ CASES = (
                 sends(INSIDE, spent(udp_reply(ONE, sport=5353, ttl=1, tos=0xFF)), reason="ttl_expired"),
             ),
         ),
+    ),
+    *(
+        Case(
+            f"a reply of {length} bytes with DF to a narrower outside is answered from inside",
+            NAMES,
+            (
+                QUESTION,
+                Send(1, INSIDE, huge(length), sends(INSIDE, too_long(huge(length)), reason="too_big")),
+                Counted(
+                    f"udp:{VIP}:53",
+                    f"{ONE}:5353",
+                    Counts(1, 1, 0, 36, 0),
+                    DestinationCounts(Counts(1, 1, 0, 36, 0), active=0, inactive=1),
+                ),
+            ),
+        )
+        for length in (1501, 3000)
     ),
     Case(
         "a SYN goes to the real server's address and port, and its answer comes from the VIP's",

@@ -165,6 +165,21 @@ CASES = (
             ("UDP", DATAGRAMS, 5353),
         )
     ),
+    *(
+        Case(
+            f"{method.name}: TCP's super-frame whose segments do not fit the next hop is answered",
+            setting(web(method, port=port)).with_mtu(1400),
+            (
+                opened(method),
+                arrives(
+                    1,
+                    FULL_SIZE,
+                    sends(OUTSIDE, own_id(fragmentation_needed(FULL_SIZE[0], 1400)), reason="too_big"),
+                ),
+            ),
+        )
+        for method, port in ((DR, 80), (NAT, 8080))
+    ),
     Case(
         "NAT: a reply's super-frame stays whole",
         setting(web(NAT, port=8080)),

@@ -22,7 +22,7 @@ from tests.packets.case import (
 )
 from tests.packets.frames import explicit
 from tests.packets.model.table import Flow
-from tests.packets.network import Setting
+from tests.packets.network import MTU, Setting
 
 TUNNEL_HEADER = 20
 
@@ -75,7 +75,7 @@ class Forwarder:
             return self.error(arrival, frame, now, "ttl_expired", transform.time_exceeded(frame))
         tunnel = flow.method is ForwardingMethod.TUN
         room = way.mtu - (TUNNEL_HEADER if tunnel else 0)
-        if frame[IP].flags & 2 and _length(arrival, frame) > room:
+        if frame[IP].flags & 2 and _length(arrival, frame, tunnel=tunnel) > room:
             error = transform.fragmentation_needed(frame, room)
             return self.error(arrival, frame, now, "too_big", error)
         frames = self._by_method(flow, arrival, frame, way)
@@ -88,6 +88,18 @@ class Forwarder:
             return dropped("ttl_expired_silent")
         error = transform.time_exceeded(frame, source=str(way.source))
         return self.error(arrival, frame, now, "ttl_expired", error)
+
+    def too_long(self, arrival: Arrival, frame: Packet) -> bool:
+        """Tell whether a real server's packet does not fit the way to its client, and may not be cut."""
+        return bool(frame[IP].flags & 2) and _length(arrival, frame, tunnel=False) > MTU
+
+    def narrow(self, flow: Flow, arrival: Arrival, frame: Packet, now: int) -> Answer:
+        """Tell a real server so, from the director's address on that side."""
+        way = self.hops.get(IPAddress(flow.real.address))
+        if way is None:
+            return dropped("too_big_silent")
+        error = transform.narrow_outside(frame, MTU, source=str(way.source))
+        return self.error(arrival, frame, now, "too_big", error)
 
     def outward(self, flow: Flow, arrival: Arrival, frame: Packet, reason: str) -> Answer:
         """Send a real server's packet to its client."""
@@ -149,12 +161,14 @@ def _is_super(arrival: Arrival) -> bool:
     return arrival.offload.segmentation is not Segmentation.NONE
 
 
-def _length(arrival: Arrival, frame: Packet) -> int:
-    """The length that counts against an MTU: TCP's super-frames are cut to fit, UDP's datagrams not."""
+def _length(arrival: Arrival, frame: Packet, *, tunnel: bool) -> int:
+    """The length that counts against an MTU: a segment's. Of TCP's in a tunnel none: they are cut to fit."""
     length: int = frame[IP].len
-    if arrival.offload.segmentation is Segmentation.UDP_L4:
-        return min(length, arrival.offload.header_length - 14 + arrival.offload.segment_size)
-    return 0 if _is_super(arrival) else length
+    if not _is_super(arrival):
+        return length
+    if tunnel and arrival.offload.segmentation is Segmentation.TCPV4:
+        return 0
+    return min(length, arrival.offload.header_length - 14 + arrival.offload.segment_size)
 
 
 def _packets(arrival: Arrival, frame: Packet, mtu: int) -> tuple[Packet, ...]:

@@ -161,6 +161,8 @@ class Model:
     def _outward(self, flow: Flow, arrival: Arrival, frame: Packet) -> Answer:
         if frame[IP].ttl <= 1:
             return self.forwarder.spent(flow, arrival, frame, self.now)
+        if self.forwarder.too_long(arrival, frame):
+            return self.forwarder.narrow(flow, arrival, frame, self.now)
         self._count_out(flow, frame)
         self._step(flow, frame, Seen.OUTPUT)
         self._remember_fragments(flow, frame, backwards=True)
