@@ -30,8 +30,8 @@ DIGEST_SERVER = Path(__file__).parent / "digest_server.py"
 DIGEST_PORT = 8080
 WEIGHTS = {"rs1": 3, "rs2": 2, "rs3": 1}
 DEADLINE = 20.0
-DATAPATH = os.environ.get("DIRECTOR_DATAPATH", "auto")
-"""What carries the packets in tests that do not say; the variable is for running them over another one."""
+DATAPATHS = ("packet", "tc")
+"""What all that is tested of forwarding holds for."""
 COUNTER = itertools.count()
 PORT = itertools.count(20000)  # below those that the kernel gives out
 CURL = """url = "http://{vip}/"
@@ -158,7 +158,7 @@ class Stage:
 
 
 @contextmanager
-def stage(topology: str, weights: Mapping[str, int] = WEIGHTS, datapath: str = DATAPATH) -> Iterator[Stage]:
+def stage(topology: str, weights: Mapping[str, int] = WEIGHTS, datapath: str = "auto") -> Iterator[Stage]:
     """Bring a lab up with everything in it at work."""
     ways = WAYS[topology]
     with Lab.up(topology, f"fw{os.getpid()}-{next(COUNTER)}") as lab:

@@ -15,7 +15,7 @@ import pytest
 from lab import RunningNode
 from tests.lab import captures
 from tests.lab.digest_server import content, digest
-from tests.lab.forwarding import DIGEST_PORT, NEEDS, Stage, stage
+from tests.lab.forwarding import DATAPATHS, DIGEST_PORT, NEEDS, Stage, stage
 from tests.needs import needs
 
 pytestmark = [pytest.mark.lab, NEEDS, needs("ethtool")]
@@ -28,9 +28,9 @@ OFFLOADS = ("tx", "tso", "gso", "gro")
 TRANSFER = f"(tcp port {DIGEST_PORT} or proto 4)"
 
 
-@pytest.fixture(scope="module")
-def mixed() -> Iterator[Stage]:
-    with stage("mixed") as it:
+@pytest.fixture(scope="module", params=DATAPATHS)
+def mixed(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with stage("mixed", datapath=request.param) as it:
         for size in (*SIZES, HUGE):
             (it.client.run_directory / str(size)).write_bytes(content(size))
         yield it

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 from lab import Process
-from tests.lab.forwarding import NEEDS, Stage, Way, configuration, eventually, http_log, stage
+from tests.lab.forwarding import DATAPATHS, NEEDS, Stage, Way, configuration, eventually, http_log, stage
 from tests.needs import needs
 
 pytestmark = [pytest.mark.lab, NEEDS, needs("wrk")]
@@ -23,9 +23,9 @@ METHODS = ("dr", "tun", "nat")
 CLOSE, KEEP = ("-H", "Connection: close"), ()
 
 
-@pytest.fixture(scope="module")
-def whole() -> Iterator[Stage]:
-    with stage("mixed") as it:
+@pytest.fixture(scope="module", params=DATAPATHS)
+def whole(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with stage("mixed", datapath=request.param) as it:
         it.client.output_of(("sysctl", "-qw", "net.ipv4.ip_local_port_range=30000 65535"))
         yield it
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.forwarding import NEEDS, Stage, stage
+from tests.lab.forwarding import DATAPATHS, NEEDS, Stage, stage
 
 pytestmark = [pytest.mark.lab, NEEDS]
 
@@ -17,9 +17,9 @@ VIP = "192.0.2.1"
 ANSWERED = {"rs1": 3, "rs2": 2, "rs3": 1}
 
 
-@pytest.fixture(scope="module")
-def at_work() -> Iterator[Stage]:
-    with stage("one-arm-dr") as it:
+@pytest.fixture(scope="module", params=DATAPATHS)
+def at_work(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with stage("one-arm-dr", datapath=request.param) as it:
         yield it
 
 

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The programs in the kernel forward as the packet sockets do, and nothing stays of them.
 
-What is tested of every data path in the same way stands in the other test_forwarding_*; DIRECTOR_DATAPATH
-runs those over another one.
+What is tested of every data path in the same way stands in the other test_forwarding_*.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from scapy.layers.inet import ICMP, TCP
 
 from tests.lab import captures
 from tests.lab.digest_server import content, digest
-from tests.lab.forwarding import DIGEST_PORT, NEEDS, Stage, stage
+from tests.lab.forwarding import DATAPATHS, DIGEST_PORT, NEEDS, Stage, stage
 
 pytestmark = [pytest.mark.lab, NEEDS]
 
@@ -22,9 +22,9 @@ SIZE = 1_000_000
 WIRE, TUNNEL, NARROW = 1500, 1480, 1300
 
 
-@pytest.fixture(scope="module")
-def mixed() -> Iterator[Stage]:
-    with stage("mixed") as it:
+@pytest.fixture(scope="module", params=DATAPATHS)
+def mixed(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with stage("mixed", datapath=request.param) as it:
         (it.client.run_directory / "body").write_bytes(content(SIZE))
         yield it
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab import captures
-from tests.lab.forwarding import CLIENT, NEEDS, Stage, stage
+from tests.lab.forwarding import CLIENT, DATAPATHS, NEEDS, Stage, stage
 from tests.needs import needs
 
 pytestmark = [pytest.mark.lab, NEEDS, needs("ping")]
@@ -28,9 +28,9 @@ CALL = (
 )
 
 
-@pytest.fixture(scope="module")
-def mixed() -> Iterator[Stage]:
-    with stage("mixed") as it:
+@pytest.fixture(scope="module", params=DATAPATHS)
+def mixed(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with stage("mixed", datapath=request.param) as it:
         yield it
 
 

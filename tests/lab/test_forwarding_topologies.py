@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 from tests.lab import captures
 from tests.lab.forwarding import (
     CLIENT,
+    DATAPATHS,
     NEEDS,
     WAYS,
     WEIGHTS,
@@ -26,9 +28,10 @@ from tests.lab.forwarding import (
 pytestmark = [pytest.mark.lab, NEEDS]
 
 
-@pytest.fixture(scope="module", params=WAYS)
+@pytest.fixture(scope="module", params=itertools.product(WAYS, DATAPATHS), ids="-".join)
 def at_work(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    with stage(request.param) as it:
+    topology, datapath = request.param
+    with stage(topology, datapath=datapath) as it:
         yield it
 
 
