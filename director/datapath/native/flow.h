@@ -85,33 +85,62 @@ static LB_INLINE struct lb_key lb_reply_key(const struct lb_packet *packet, cons
 	return key;
 }
 
-/* NAT: remember which way the client is: behind the interface and the MAC that its last packet came from. */
-static LB_INLINE void lb_remember_client(struct lb_ctx *ctx, struct lb_conn *reply)
+/* NAT: write down which way the client is: behind the interface and the MAC that its packet came from. */
+static LB_INLINE void lb_write_client(struct lb_ctx *ctx, struct lb_conn *reply)
 {
 	const struct lb_eth *eth = lb_at(ctx, 0, sizeof(*eth));
 
 	if (!eth)
 		return;
-	if (reply->dest != lb_ingress(ctx))
-		reply->dest = lb_ingress(ctx);
-	if (!lb_mac_equal(reply->client_mac, eth->src))
-		__builtin_memcpy(reply->client_mac, eth->src, LB_ETH_ALEN);
+	reply->dest = lb_ingress(ctx);
+	__builtin_memcpy(reply->client_mac, eth->src, LB_ETH_ALEN);
 }
 
-/* NAT: enter the reply direction of a flow that is claimed and not yet published. 0 when the table is full. */
+static LB_INLINE int lb_client_moved(struct lb_ctx *ctx, const struct lb_conn *reply)
+{
+	const struct lb_eth *eth = lb_at(ctx, 0, sizeof(*eth));
+
+	return eth && (reply->dest != lb_ingress(ctx) || !lb_mac_equal(reply->client_mac, eth->src));
+}
+
+/* Whether the flow that was found still stands in its place: it may have given way to another meanwhile. */
+static LB_INLINE int lb_flow_stands(const struct lb_found *flow)
+{
+	return lb_conn_control(flow->conn) == flow->control;
+}
+
+/*
+ * NAT: let replies follow a client that moved. The REPLY is locked for it, and must be this flow's under the lock: its
+ * place, or the flow's, may be another's by now, and what is a MAC here are other fields there.
+ */
+static LB_INLINE void lb_follow_client(struct lb_ctx *ctx, const struct lb_found *flow)
+{
+	struct lb_conn *reply = flow->conn->peer ? lb_conn_at(ctx, flow->conn->peer) : 0;
+	u64 control;
+
+	if (!reply)
+		return;
+	control = lb_conn_control(reply);
+	if (lb_control_kind(control) != LB_CONN_REPLY || reply->peer != flow->index || !lb_client_moved(ctx, reply) ||
+	    !lb_conn_swap(reply, control, (control & ~0xffULL) | LB_CONN_BUSY))
+		return;
+	if (reply->peer == flow->index && lb_flow_stands(flow))
+		lb_write_client(ctx, reply);
+	lb_store(&reply->control, control);
+}
+
+/* NAT: claim and fill in the reply direction of a flow that is claimed itself. 0 when the table is full. */
 static LB_INLINE int lb_open_reply(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_found *flow,
-				   const struct lb_dest *dest)
+				   const struct lb_dest *dest, struct lb_found *reply)
 {
 	struct lb_key key = lb_reply_key(packet, dest);
-	struct lb_found reply;
 
-	if (!lb_conn_claim(ctx, &key, &reply))
+	if (!lb_conn_claim(ctx, &key, reply))
 		return 0;
-	lb_conn_write_key(reply.conn, &key);
-	lb_remember_client(ctx, reply.conn);
-	reply.conn->peer = flow->index;
-	flow->conn->peer = reply.index;
-	lb_conn_publish(&reply, 0, LB_CONN_REPLY);
+	lb_conn_write_key(reply->conn, &key);
+	lb_write_client(ctx, reply->conn);
+	reply->conn->peer = flow->index;
+	flow->conn->peer = reply->index;
 	return 1;
 }
 
@@ -120,6 +149,7 @@ static LB_INLINE int lb_flow_open(struct lb_ctx *ctx, const struct lb_packet *pa
 				  const struct lb_dest *dest, struct lb_found *flow)
 {
 	u8 state = lb_next_state(packet, LB_S_NONE, lb_direction_in(dest->method));
+	struct lb_found reply = {0};
 
 	if (!lb_conn_claim(ctx, &packet->key, flow))
 		return 0;
@@ -127,7 +157,7 @@ static LB_INLINE int lb_flow_open(struct lb_ctx *ctx, const struct lb_packet *pa
 	flow->conn->dest = id;
 	flow->conn->method = dest->method;
 	flow->conn->expires = lb_now(ctx) + lb_timeout_ms(ctx, dest->timeouts, state);
-	if (dest->method == LB_NAT && !lb_open_reply(ctx, packet, flow, dest)) {
+	if (dest->method == LB_NAT && !lb_open_reply(ctx, packet, flow, dest, &reply)) {
 		flow->conn->expires = lb_now(ctx);
 		lb_conn_publish(flow, 0, LB_CONN_DEAD);
 		return 0;
@@ -136,6 +166,8 @@ static LB_INLINE int lb_flow_open(struct lb_ctx *ctx, const struct lb_packet *pa
 	lb_count_state(ctx, id, state, 1);
 	lb_count_connection(ctx, id, dest->service);
 	lb_conn_publish(flow, state, LB_CONN_FLOW);
+	if (reply.conn) /* after its flow: a REPLY without one is swept */
+		lb_conn_publish(&reply, 0, LB_CONN_REPLY);
 	return 1;
 }
 

@@ -80,13 +80,9 @@ static LB_INLINE struct lb_result lb_forward_hit(struct lb_ctx *ctx, const struc
 	if (!lb_present(dest))
 		return lb_drop(LB_REASON_DEST_REMOVED);
 	lb_flow_step(ctx, packet, flow, dest, lb_direction_in(flow->conn->method));
-	flow->conn->packets++;
-	if (flow->conn->peer) {
-		struct lb_conn *reply = lb_conn_at(ctx, flow->conn->peer);
-
-		if (reply && reply->peer == flow->index)
-			lb_remember_client(ctx, reply);
-	}
+	if (lb_flow_stands(flow))
+		flow->conn->packets++;
+	lb_follow_client(ctx, flow);
 	lb_count_in(ctx, flow->conn->dest, dest->service, packet->length);
 	lb_lead_fragments(ctx, packet, flow);
 	return lb_xmit(ctx, packet, dest, flow->conn->method, LB_REASON_HIT);
