@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from director.config import rules
+from director.config.depth import MAX_PARTS, too_deep
 from director.config.document import (
     ConfigurationDocument,
     DestinationDocument,
@@ -49,19 +51,22 @@ def load(data: str | bytes, file: str = "") -> Configuration:
 def toml_values(data: str | bytes, file: str = "") -> dict[str, Any]:
     """Read TOML into plain values; a syntax error says line and column."""
     text = text_from(data, file)
+    _refuse_deep(text, file)
     try:
         return tomllib.loads(text)
     except RecursionError:
         raise _whole("is nested too deeply", "flat tables", file) from None
     except ValueError as error:
+        if _is_of_digits(error):
+            raise _too_many_digits(file) from None
         raise ConfigError([_syntax_fault(str(error), text)], file) from None
 
 
 def json_values(data: str | bytes, file: str = "") -> object:
-    """Read JSON into plain values; a syntax error says line and column."""
+    """Read JSON into plain values; a syntax error says line and column, a key given twice its name."""
     text = text_from(data, file)
     try:
-        values: object = json.loads(text, parse_constant=_no_constant)
+        values: object = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_object)
         json.dumps(values, ensure_ascii=False).encode()  # \u escapes can spell what is no character
         return values
     except UnicodeEncodeError:
@@ -72,6 +77,8 @@ def json_values(data: str | bytes, file: str = "") -> object:
     except RecursionError:
         raise _whole("is nested too deeply", "flat objects", file) from None
     except ValueError as error:
+        if _is_of_digits(error):
+            raise _too_many_digits(file) from None
         raise _whole(f"is not JSON: {error}", "JSON", file) from None
 
 
@@ -244,6 +251,37 @@ def _syntax_fault(error: str, text: str) -> Fault:
 
 def _whole(found: str, expected: str, file: str) -> ConfigError:
     return ConfigError([Fault("", found, expected, f"{found}; expected {expected}")], file)
+
+
+def _refuse_deep(text: str, file: str) -> None:
+    start = too_deep(text)
+    if start is None:
+        return
+    line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
+    found, expected = f"a key of more than {MAX_PARTS} parts", f"a key of at most {MAX_PARTS} parts"
+    where, message = f"line {line}, column {column}", f"{found}; expected at most {MAX_PARTS}"
+    raise ConfigError([Fault(where, found, expected, message)], file)
+
+
+def _is_of_digits(error: ValueError) -> bool:
+    """Tell Python's own refusal to read a very long integer from a fault of syntax."""
+    return "integer string conversion" in str(error)
+
+
+def _too_many_digits(file: str) -> ConfigError:
+    limit = sys.get_int_max_str_digits()
+    return _whole(f"has an integer of more than {limit} digits", "numbers of their range", file)
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Make an object of its pairs; two of one key would hide what the caller meant."""
+    made: dict[str, object] = {}
+    for key, value in pairs:
+        if key in made:
+            name = key_path((key,))
+            raise ConfigError([Fault(name, "the key twice", "each key once", "is given more than once")])
+        made[key] = value
+    return made
 
 
 def _no_constant(word: str) -> object:

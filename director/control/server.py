@@ -171,7 +171,7 @@ async def _values(route: Route, request: web.Request, seconds: float) -> object:
         expected = "a body as its headers describe it"
         fault = Fault("", "another body", expected, f"the body cannot be read; expected {expected}")
         raise EarlyRefusalError(HTTPStatus.BAD_REQUEST, fault) from None
-    return toml_values(data) if kind == TOML else json_values(data)
+    return await asyncio.to_thread(toml_values if kind == TOML else json_values, data)  # up to seconds
 
 
 async def _body(request: web.Request, limit: int) -> bytes:

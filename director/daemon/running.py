@@ -84,7 +84,7 @@ class Running:
         log.info("director stopped")
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        configuration = self._options.configuration()
+        configuration = await asyncio.to_thread(self._options.configuration)
         port = await self._build(stack, configuration.settings)
         await port.apply(configuration)
         server = ControlServer(port, self._options.socket)
@@ -193,7 +193,7 @@ class Running:
             log.warning("nothing to reload", why="the director was started without --config")
             return
         try:
-            changes = await port.apply(self._options.configuration())
+            changes = await port.apply(await asyncio.to_thread(self._options.configuration))
         except ConfigError as error:
             for fault in error.faults:
                 log.error("configuration refused", file=error.file, fault=str(fault))

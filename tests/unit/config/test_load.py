@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from netaddr import IPAddress
 
-from director.config.errors import ConfigError
+from director.config.errors import ConfigError, Fault
 from director.config.limits import MAX_SERVICE_DESTINATIONS, MAX_SERVICES, MAX_TEXT
 from director.config.load import configuration_from, json_values, load, toml_values
 from director.model.configuration import Configuration, DatapathKind, Settings, Timeouts, Tunables
@@ -367,3 +367,18 @@ def test_any_text_is_json_or_a_config_error(data: str | bytes) -> None:
 
 def test_toml_values_are_plain() -> None:
     assert toml_values("a = [1]\n[b]\nc = 'd'") == {"a": [1], "b": {"c": "d"}}
+
+
+@pytest.mark.parametrize("read", [lambda digits: toml_values(f"a = {digits}"), json_values])
+def test_an_integer_of_too_many_digits_is_refused_in_our_words(read: Callable[[str], object]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read("1" * 5000)
+    assert str(caught.value) == "has an integer of more than 4300 digits; expected numbers of their range"
+
+
+def test_a_json_key_given_twice_is_refused_by_its_name() -> None:
+    with pytest.raises(ConfigError) as caught:
+        json_values('{"service": [{"weight": 1, "weight": 2}], "timeouts": {}}')
+    assert caught.value.faults == (
+        Fault("weight", "the key twice", "each key once", "is given more than once"),
+    )

@@ -123,6 +123,21 @@ REFUSED: dict[str, tuple[bytes, int, str]] = {
             'limit: "x" is not an integer from 1 to 100000'
         ),
     ),
+    "a key given twice": (
+        http("PATCH", WEB_PATH, b'{"scheduler": "rr", "scheduler": "wlc"}'),
+        400,
+        "scheduler: is given more than once",
+    ),
+    "an integer without end": (
+        http("PUT", "/v1/config", b"[timeouts]\nudp = " + b"1" * 5000, "application/toml"),
+        400,
+        "has an integer of more than 4300 digits; expected numbers of their range",
+    ),
+    "a key of very many parts": (
+        http("PUT", "/v1/config", b"a." * 50_000 + b"a = 1", "application/toml"),
+        400,
+        "line 1, column 1: a key of more than 16 parts; expected at most 16",
+    ),
     "a body that is deep": (
         http("POST", "/v1/services", b"[" * 100_000),
         400,
