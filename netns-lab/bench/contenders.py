@@ -56,7 +56,7 @@ class Contender:
     is_director: bool = True
 
 
-DATAPATHS = ("packet",)
+DATAPATHS = ("packet", "tc")
 METHODS = {"dr": Replies.BYPASS, "tun": Replies.BYPASS, "nat": Replies.PASS}
 DIRECT, FORWARD, FORWARD_BYPASS, DNAT, HAPROXY = "direct", "forward", "forward-bypass", "nft-dnat", "haproxy"
 
