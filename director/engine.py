@@ -45,6 +45,7 @@ from director.model import (
     Neighbour,
     NextHop,
     Route,
+    RouteAnswer,
     ServiceKey,
     Settings,
     VirtualService,
@@ -290,13 +291,13 @@ class Engine:
             turn.image_is_stale = True
             self._solicit(self._next_hops.users_behind(index), turn)
 
-    def _take_route(self, destination: IPAddress, route: Route | None, turn: _Turn) -> None:
+    def _take_route(self, destination: IPAddress, route: RouteAnswer, turn: _Turn) -> None:
         was = self._next_hops.why_unresolved(destination)
         changed = self._next_hops.learn_route(destination, route)
         self._renew(changed, turn)
         if self._next_hops.why_unresolved(destination) == was:
             return
-        if route is None and not changed:
+        if not isinstance(route, Route) and not changed:
             self._log_way(destination, turn)
         self._solicit((destination,), turn)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from netaddr import IPAddress
 
-from director.model import Configuration, Link, Neighbour, Route
+from director.model import Configuration, Link, Neighbour, RouteAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class RouteResolved:
     """The kernel answered a `ResolveRoute`; `route` is None where it has none."""
 
     destination: IPAddress
-    route: Route | None
+    route: RouteAnswer
 
 
 @dataclass(frozen=True, slots=True)

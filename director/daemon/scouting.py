@@ -21,7 +21,7 @@ from director.events import Event, NeighbourChanged, RouteResolved
 from director.host.neighbours import Neighbours
 from director.host.routes import resolve_route
 from director.host.watcher import Watcher
-from director.model import Configuration
+from director.model import Configuration, Route
 
 PATIENCE = 0.3
 """Seconds that an order may wait for its servers' ways."""
@@ -49,11 +49,11 @@ class Scout:
     async def _ask(self, address: IPAddress, learn: Callable[[Event], None]) -> None:
         route = await resolve_route(self._kernel, address, self._watcher.links)
         learn(RouteResolved(address, route))
-        if route is not None:
+        if isinstance(route, Route):
             await self._neighbours.solicit(route.interface, route.neighbour)
 
     async def _wait(self, event: Event, learn: Callable[[Event], None]) -> None:
-        if isinstance(event, RouteResolved) and event.route is not None:
+        if isinstance(event, RouteResolved) and isinstance(event.route, Route):
             learn(
                 NeighbourChanged(await self._neighbours.found(event.route.interface, event.route.neighbour))
             )

@@ -9,11 +9,11 @@ from typing import Any
 
 from netaddr import EUI, IPAddress, IPNetwork, mac_unix_expanded
 
-from director.model import Link, Neighbour, Route
+from director.model import Link, Neighbour, OwnAddress, Route, RouteAnswer
 
 ARPHRD_ETHER = 1
 IFF_UP, IFF_RUNNING = 0x1, 0x40
-RTN_UNICAST = 1
+RTN_UNICAST, RTN_LOCAL = 1, 2
 NUD_REACHABLE, NUD_STALE, NUD_DELAY, NUD_PROBE = 0x02, 0x04, 0x08, 0x10
 NUD_FAILED, NUD_NOARP, NUD_PERMANENT = 0x20, 0x40, 0x80
 NUD_USABLE = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT
@@ -75,8 +75,10 @@ def address_of(message: Any) -> InterfaceAddress:
     return InterfaceAddress(message["index"], IPAddress(address), message["prefixlen"])
 
 
-def route_of(destination: IPAddress, message: Any, links: Mapping[int, Link]) -> Route | None:
-    """Read the kernel's answer to a route query; None where it would not forward (local, broadcast)."""
+def route_of(destination: IPAddress, message: Any, links: Mapping[int, Link]) -> RouteAnswer:
+    """Read the kernel's answer to a route query; None where it would not forward (broadcast, multicast)."""
+    if message["type"] == RTN_LOCAL:
+        return OwnAddress()
     interface = message.get_attr("RTA_OIF")
     source = message.get_attr("RTA_PREFSRC")
     if message["type"] != RTN_UNICAST or interface not in links or source is None:

@@ -11,13 +11,13 @@ from pyroute2 import AsyncIPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from director.host.messages import route_of
-from director.model import Link, Route
+from director.model import Link, RouteAnswer
 
 # no route at all, an "unreachable", a "prohibit" and a "blackhole" route; in order
 NO_ROUTE = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL}
 
 
-async def resolve_route(kernel: AsyncIPRoute, address: IPAddress, links: Mapping[int, Link]) -> Route | None:
+async def resolve_route(kernel: AsyncIPRoute, address: IPAddress, links: Mapping[int, Link]) -> RouteAnswer:
     """Resolve the route to this address; None where the kernel would not forward to it."""
     try:
         (message, *_) = await kernel.route("get", dst=str(address))

@@ -2,7 +2,7 @@
 """The nouns of the director: frozen, pure, and importing nothing of the floors above."""
 
 from director.model.configuration import Configuration, Settings, Timeouts, Tunables
-from director.model.network import Link, Neighbour, NextHop, Route
+from director.model.network import Link, Neighbour, NextHop, OwnAddress, Route, RouteAnswer
 from director.model.service import (
     Destination,
     ForwardingMethod,
@@ -20,8 +20,10 @@ __all__ = [
     "Link",
     "Neighbour",
     "NextHop",
+    "OwnAddress",
     "Protocol",
     "Route",
+    "RouteAnswer",
     "Scheduler",
     "SchedulerFlag",
     "ServiceKey",

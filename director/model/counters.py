@@ -115,6 +115,7 @@ class NextHopState(Enum):
     RESOLVED = "resolved"
     RESOLVING = "resolving"
     NO_ROUTE = "no route"
+    OWN_ADDRESS = "own address"
     NO_LINK = "no link"
 
 

@@ -36,6 +36,15 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnAddress:
+    """The kernel's answer where `destination` is an address of this host, to which nothing is sent."""
+
+
+RouteAnswer = Route | OwnAddress | None
+"""What the kernel answers; None is no route."""
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbour:
     """An entry of the neighbour table; `mac` is None while it is unresolved or has failed."""
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from netaddr import IPAddress
 
-from director.model import Link, Neighbour, NextHop, Route
+from director.model import Link, Neighbour, NextHop, OwnAddress, Route, RouteAnswer
 from director.model.counters import NextHopState, NextHopStatus
 
 NeighbourPlace = tuple[int, IPAddress]
@@ -25,7 +25,7 @@ class NextHops:
     def __init__(self) -> None:
         self._wanted: Counter[IPAddress] = Counter()
         self._links: dict[int, Link] = {}
-        self._routes: dict[IPAddress, Route | None] = {}
+        self._routes: dict[IPAddress, RouteAnswer] = {}
         self._neighbours: dict[NeighbourPlace, Neighbour] = {}
         self._users: dict[NeighbourPlace, dict[IPAddress, None]] = {}
         self._hops: dict[IPAddress, NextHop] = {}
@@ -79,7 +79,7 @@ class NextHops:
                 del self._neighbours[place]
         return self._renew(self.users_behind(index))
 
-    def learn_route(self, destination: IPAddress, route: Route | None) -> tuple[IPAddress, ...]:
+    def learn_route(self, destination: IPAddress, route: RouteAnswer) -> tuple[IPAddress, ...]:
         """Take the kernel's answer for an address; one that is no longer wanted is ignored."""
         if destination not in self._wanted:
             return ()
@@ -110,7 +110,7 @@ class NextHops:
 
     def unresolved_neighbour(self, address: IPAddress) -> NeighbourPlace | None:
         """Return the neighbour whose MAC alone is missing on the way to an address."""
-        route = self._routes.get(address)
+        route = self._route(address)
         if route is None or not self._is_usable(route.interface):
             return None
         place = route.interface, route.neighbour
@@ -118,10 +118,9 @@ class NextHops:
 
     def status(self, address: IPAddress) -> NextHopStatus:
         """Tell how far the way to an address is known."""
-        route = self._routes.get(address)
+        route = self._route(address)
         if route is None:
-            asked = address in self._routes
-            return NextHopStatus(address, NextHopState.NO_ROUTE if asked else NextHopState.RESOLVING)
+            return NextHopStatus(address, self._state_without_route(address))
         link = self._links.get(route.interface)
         name = link.name if link is not None else None
         if not self._is_usable(route.interface):
@@ -134,14 +133,13 @@ class NextHops:
         """Say in words what is missing on the way to an address, or None if nothing is."""
         if address in self._hops:
             return None
-        route = self._routes.get(address)
+        route = self._route(address)
         if route is None:
-            asked = address in self._routes
-            return (
-                f"no route to {address}"
-                if asked
-                else f"the kernel was not yet asked for a route to {address}"
-            )
+            return {
+                NextHopState.RESOLVING: f"the kernel was not yet asked for a route to {address}",
+                NextHopState.OWN_ADDRESS: f"{address} is the director's own address",
+                NextHopState.NO_ROUTE: f"no route to {address}",
+            }[self._state_without_route(address)]
         link = self._links.get(route.interface)
         if link is None:
             return f"the route to {address} leaves by interface {route.interface}, which is not there"
@@ -156,18 +154,28 @@ class NextHops:
         places = (place for place in self._users if place[0] == interface)
         return tuple(address for place in places for address in self._users[place])
 
+    def _route(self, address: IPAddress) -> Route | None:
+        found = self._routes.get(address)
+        return found if isinstance(found, Route) else None
+
+    def _state_without_route(self, address: IPAddress) -> NextHopState:
+        if address not in self._routes:
+            return NextHopState.RESOLVING
+        own = isinstance(self._routes[address], OwnAddress)
+        return NextHopState.OWN_ADDRESS if own else NextHopState.NO_ROUTE
+
     def _is_usable(self, interface: int) -> bool:
         link = self._links.get(interface)
         return link is not None and link.up and link.mac is not None
 
-    def _set_route(self, destination: IPAddress, route: Route | None) -> None:
-        old = self._routes.get(destination)
+    def _set_route(self, destination: IPAddress, route: RouteAnswer) -> None:
+        old = self._route(destination)
         if old is not None:
             place = old.interface, old.neighbour
             del self._users[place][destination]
             if not self._users[place]:
                 del self._users[place]
-        if route is not None:
+        if isinstance(route, Route):
             self._users.setdefault((route.interface, route.neighbour), {})[destination] = None
         self._routes[destination] = route
 
@@ -187,7 +195,7 @@ class NextHops:
         return tuple(changed)
 
     def _work_out(self, address: IPAddress) -> NextHop | None:
-        route = self._routes.get(address)
+        route = self._route(address)
         if route is None or not self._is_usable(route.interface):
             return None
         link = self._links[route.interface]

@@ -22,6 +22,7 @@ from director.events import (
 )
 from director.model import (
     Neighbour,
+    OwnAddress,
 )
 from director.model.counters import NextHopState, NextHopStatus
 from tests.unit.scene import (
@@ -153,6 +154,15 @@ def test_a_destination_without_a_route_is_said_once() -> None:
     )
     assert engine.handle(RouteResolved(RS1, None)) == [unreachable]
     assert engine.handle(RouteResolved(RS1, None)) == []
+
+
+def test_a_destination_that_is_the_director_itself_is_said_once() -> None:
+    engine = engine_after(applied(DNS))
+    fields = (("destination", "10.0.0.2"), ("why", "10.0.0.2 is the director's own address"))
+    assert engine.handle(RouteResolved(RS1, OwnAddress())) == [
+        Log(Level.WARNING, "destination unreachable", fields)
+    ]
+    assert engine.handle(RouteResolved(RS1, OwnAddress())) == []
 
 
 def test_a_destination_that_lost_its_route_is_said_once() -> None:

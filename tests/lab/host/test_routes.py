@@ -7,7 +7,7 @@ import pytest
 from netaddr import IPAddress
 
 from director.host.routes import resolve_route
-from director.model import Route
+from director.model import OwnAddress, Route
 from tests.lab.host.watched import OURS, run, watched
 from tests.lab.segment import Segment
 from tests.needs import needs
@@ -45,9 +45,16 @@ NO_WAY = {
     "an unreachable route": "203.0.113.1",
     "a prohibit route": "203.0.113.2",
     "a blackhole route": "203.0.113.3",
-    "an address of the host": "10.0.0.1",
     "a broadcast address": "10.0.0.255",
 }
+
+
+def test_an_address_of_the_host_resolves_to_its_own(joined: Segment) -> None:
+    async def scenario() -> None:
+        async with watched(joined) as made:
+            assert await resolve_route(made.kernel, OURS, made.watcher.links) == OwnAddress()
+
+    run(scenario)
 
 
 @pytest.mark.parametrize("case", NO_WAY)

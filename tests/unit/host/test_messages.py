@@ -20,7 +20,7 @@ from director.host.messages import (
     neighbour_of,
     route_of,
 )
-from director.model import Link, Neighbour, Route
+from director.model import Link, Neighbour, OwnAddress, Route
 
 MAC = "02:00:00:00:00:01"
 SERVER = IPAddress("10.0.0.2")
@@ -122,7 +122,7 @@ CASES = {
         route_message(RTA_METRICS=metrics(mtu=9000)),
         route(mtu=1500),
     ),
-    "local": (route_message(type_=2), None),
+    "local": (route_message(type_=2), OwnAddress()),
     "broadcast": (route_message(type_=3), None),
     "blackhole": (route_message(type_=6), None),
     "on a link that is gone": (route_message(RTA_OIF=9), None),

@@ -9,7 +9,7 @@ from itertools import permutations
 import pytest
 from netaddr import EUI, IPAddress
 
-from director.model import Link, Neighbour, NextHop, Route
+from director.model import Link, Neighbour, NextHop, OwnAddress, Route, RouteAnswer
 from director.model.counters import NextHopState, NextHopStatus
 from director.tables.next_hops import NextHops
 
@@ -21,7 +21,7 @@ NEIGHBOUR = Neighbour(2, SERVER, SERVER_MAC)
 HOP = NextHop(2, MAC, SERVER_MAC, SOURCE, 1400)
 
 
-def known(*wanted: IPAddress, link: Link | None = ETH0, route: Route | None = ROUTE) -> NextHops:
+def known(*wanted: IPAddress, link: Link | None = ETH0, route: RouteAnswer = ROUTE) -> NextHops:
     hops = NextHops()
     hops.want(wanted or (SERVER,))
     if link is not None:
@@ -63,13 +63,14 @@ UNRESOLVED = [
     (replace(ETH0, up=False), ROUTE, NextHopState.NO_LINK, "eth0 is down"),
     (replace(ETH0, mac=None), ROUTE, NextHopState.NO_LINK, "eth0 is not an Ethernet interface"),
     (ETH0, None, NextHopState.NO_ROUTE, "no route to 10.0.0.2"),
+    (ETH0, OwnAddress(), NextHopState.OWN_ADDRESS, "10.0.0.2 is the director's own address"),
     (ETH0, replace(ROUTE, gateway=GATEWAY), NextHopState.RESOLVING, "10.0.0.254 does not answer on eth0"),
 ]
 
 
 @pytest.mark.parametrize(("link", "route", "state", "why"), UNRESOLVED)
 def test_what_is_missing_is_said_in_words(
-    link: Link | None, route: Route | None, state: NextHopState, why: str
+    link: Link | None, route: RouteAnswer, state: NextHopState, why: str
 ) -> None:
     hops = known(link=link, route=route)
     assert (hops.next_hop(SERVER), hops.status(SERVER).state, hops.why_unresolved(SERVER)) == (
