@@ -82,6 +82,7 @@ class Conductor:
         for event in events:
             if isinstance(event, LinkChanged):
                 taken |= await self._interfaces.link_changed(event.link)
+                self._orders.announce_on(event.link)
             elif isinstance(event, LinkRemoved):
                 await self._interfaces.let_go(event.index)
                 self._addresses.forget(event.index)

@@ -8,12 +8,12 @@ thousand servers is in force at once; the answers come back as events.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
-from netaddr import IPAddress
+from netaddr import EUI, IPAddress
 from pyroute2 import AsyncIPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
@@ -30,13 +30,17 @@ from director.commands import (
 from director.datapath.attachment import Attachments
 from director.datapath.guard import Guard
 from director.events import Event, RouteResolved
-from director.host.addresses import Addresses
+from director.host.addresses import Addresses, HeldAddress
 from director.host.announce import announce
 from director.host.neighbours import Neighbours
 from director.host.routes import resolve_route
 from director.host.watcher import Watcher
+from director.model import Link
 
 log = structlog.get_logger()
+
+
+Announcing = Callable[[Link, IPAddress], Coroutine[Any, Any, None]]
 
 
 class Tables(Protocol):
@@ -63,13 +67,17 @@ class Shells:
 
 
 class Orders:
-    """The way from a command to its shell. `emit` takes the answers."""
+    """The way from a command to its shell. `emit` takes the answers, `announcing` tells who holds a VIP."""
 
-    def __init__(self, shells: Shells, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self, shells: Shells, emit: Callable[[Event], None], announcing: Announcing = announce
+    ) -> None:
         self._shells = shells
         self._emit = emit
+        self._announcing = announcing
         self._questions: asyncio.Queue[ResolveRoute | SolicitNeighbour] = asyncio.Queue()
         self._announcements: set[asyncio.Task[None]] = set()
+        self._announced: dict[HeldAddress, EUI] = {}
         self._vips: frozenset[IPAddress] = frozenset()
         self.generation = 0
         self._calls: Mapping[type, Callable[[Any], Awaitable[None]]] = {
@@ -89,8 +97,20 @@ class Orders:
         for held in await self._shells.addresses.hold(self._vips):
             link = self._shells.watcher.links.get(held.interface)
             log.info("address bound", address=str(held.address), interface=link.name if link else "?")
+            self._announced.pop(held, None)
             if link is not None:
-                self._announce(announce(link, held.address))
+                self.announce_on(link)
+
+    def announce_on(self, link: Link) -> None:
+        """Announce the VIPs held on a link, unless they were by this MAC; a link that is down waits."""
+        held = self._shells.addresses.held
+        self._announced = {one: mac for one, mac in self._announced.items() if one in held}
+        if not link.up or link.mac is None:
+            return
+        for one in sorted(held, key=lambda each: each.address):
+            if one.interface == link.index and self._announced.get(one) != link.mac:
+                self._announced[one] = link.mac
+                self._announce(self._announcing(link, one.address))
 
     async def ask(self) -> None:
         """Ask the questions as they come, until cancelled; one that fails waits for the next change."""
@@ -133,7 +153,7 @@ class Orders:
         say = log.warning if command.level is Level.WARNING else log.info
         say(command.event, **dict(command.fields))
 
-    def _announce(self, announcing: Any) -> None:
+    def _announce(self, announcing: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(announcing)
         self._announcements.add(task)
         task.add_done_callback(self._announcements.discard)

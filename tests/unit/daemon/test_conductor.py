@@ -71,6 +71,9 @@ class Around:
         self.told.append(("link", link.index))
         return self.newly_taken
 
+    def announce_on(self, link: Link) -> None:
+        self.told.append(("announce", link.mac))
+
     async def let_go(self, index: int) -> None:
         self.told.append(("let go", index))
 
@@ -121,7 +124,13 @@ def test_the_ways_to_new_servers_are_learnt_first_and_told_with_the_configuratio
 
 def test_an_interface_is_taken_before_the_engine_hears_of_it_and_then_holds_the_addresses() -> None:
     around = Around(newly_taken=True)
-    assert attend(around, LinkChanged(ETH0)) == [("link", 2), "hold", (LinkChanged(ETH0),), *ORDERS]
+    assert attend(around, LinkChanged(ETH0)) == [
+        ("link", 2),
+        ("announce", ETH0.mac),
+        "hold",
+        (LinkChanged(ETH0),),
+        *ORDERS,
+    ]
 
 
 def test_an_interface_that_is_gone_is_let_go() -> None:

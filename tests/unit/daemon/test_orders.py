@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
+import pytest
 import structlog
-from netaddr import IPAddress
+from netaddr import EUI, IPAddress
 
 from director.commands import (
     Command,
@@ -24,7 +25,7 @@ from director.commands import (
 from director.daemon.orders import Orders, Shells
 from director.events import Event
 from director.host.addresses import HeldAddress
-from director.model import Protocol
+from director.model import Link, Protocol
 
 VIP, SERVER = IPAddress("192.0.2.1"), IPAddress("10.0.0.2")
 KEYS = frozenset({GuardKey(GuardSide.TO, Protocol.TCP, VIP, 80)})
@@ -36,6 +37,8 @@ class Recorder:
 
     told: list[tuple[Any, ...]] = field(default_factory=list)
     links: dict[int, Any] = field(default_factory=dict)
+    held: frozenset[HeldAddress] = frozenset()
+    bound: tuple[HeldAddress, ...] = ()
 
     def swap(self, image: bytes) -> None:
         self.told.append(("swap", image))
@@ -54,15 +57,26 @@ class Recorder:
 
     async def hold(self, wanted: frozenset[IPAddress]) -> tuple[HeldAddress, ...]:
         self.told.append(("hold", wanted))
-        return ()
+        return self.bound
 
     async def solicit(self, interface: int, address: IPAddress) -> None:
         self.told.append(("solicit", interface, address))
 
 
-def made() -> tuple[Orders, Recorder]:
+@dataclass
+class Segment:
+    """The segment that hears the announcements."""
+
+    heard: list[tuple[EUI | None, IPAddress]] = field(default_factory=list)
+
+    async def announce(self, link: Link, address: IPAddress) -> None:
+        self.heard.append((link.mac, address))
+
+
+def made(segment: Segment | None = None) -> tuple[Orders, Recorder]:
     one, events = Recorder(), list[Event]()
-    return Orders(Shells(one, one, one, one, one, one, one), events.append), one  # type: ignore[arg-type]
+    shells = Shells(one, one, one, one, one, one, one)  # type: ignore[arg-type]
+    return Orders(shells, events.append, (segment or Segment()).announce), one
 
 
 def carried_out(*commands: Command) -> list[tuple[Any, ...]]:
@@ -120,3 +134,55 @@ def test_the_wanted_addresses_are_held_again_when_an_interface_came() -> None:
 
     asyncio.run(scenario())
     assert recorder.told == [("hold", frozenset({VIP}))] * 2
+
+
+ETH0 = Link(2, "eth0", EUI("02-00-00-00-00-01"), 1500, up=True)
+MOVED = replace(ETH0, mac=EUI("02-00-00-00-00-09"))
+
+
+@dataclass(frozen=True)
+class Following:
+    """Links as they change, and the MACs by which the VIP held on eth0 is announced then."""
+
+    links: tuple[Link, ...]
+    macs: tuple[EUI | None, ...]
+
+
+FOLLOWING = {
+    "nothing of the MAC": Following((ETH0, replace(ETH0, mtu=9000)), (ETH0.mac,)),
+    "another MAC": Following((ETH0, MOVED), (ETH0.mac, MOVED.mac)),
+    "another MAC while it is down": Following(
+        (ETH0, replace(ETH0, up=False), replace(MOVED, up=False), MOVED), (ETH0.mac, MOVED.mac)
+    ),
+    "another link": Following((replace(ETH0, index=3),), ()),
+}
+
+
+@pytest.mark.parametrize("case", FOLLOWING.values(), ids=FOLLOWING.keys())
+def test_a_held_address_is_announced_once_by_each_mac(case: Following) -> None:
+    segment = Segment()
+    orders, recorder = made(segment)
+    recorder.held = frozenset({HeldAddress(2, VIP)})
+
+    async def scenario() -> None:
+        for link in case.links:
+            orders.announce_on(link)
+        await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+    assert segment.heard == [(mac, VIP) for mac in case.macs]
+
+
+def test_an_address_that_is_bound_again_is_announced_again() -> None:
+    segment = Segment()
+    orders, recorder = made(segment)
+    recorder.links, recorder.bound = {2: ETH0}, (HeldAddress(2, VIP),)
+    recorder.held = frozenset(recorder.bound)
+
+    async def scenario() -> None:
+        await orders.hold_addresses()
+        await orders.hold_addresses()
+        await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+    assert segment.heard == [(ETH0.mac, VIP)] * 2
