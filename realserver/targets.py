@@ -106,8 +106,24 @@ def _refuse_impossible(have: HostState, duty: Duty) -> None:
         raise WantedError(sentence)
 
 
-def _dr_refusal(_have: HostState, duty: Duty, _interface: Interface) -> str | None:
-    return None if duty.vip.is_unicast() else f"VIP {duty.vip} is not a unicast address"
+def _dr_refusal(have: HostState, duty: Duty, _interface: Interface) -> str | None:
+    if not duty.vip.is_unicast():
+        return f"VIP {duty.vip} is not a unicast address"
+    return _held_elsewhere(have, duty)
+
+
+def _held_elsewhere(have: HostState, duty: Duty) -> str | None:
+    """Refuse a VIP that an interface has as its own, which answers ARP for it; not one taken up before."""
+    if any(entry.key == AddressKey(LOOPBACK, duty.vip, prefix_of(duty.vip)) for entry in have.ledger):
+        return None
+    others = (each for each in have.interfaces if each.name not in (LOOPBACK, TUNNEL_DEVICE))
+    found = ((other.name, own) for other in others for own in other.addresses if own.address == duty.vip)
+    for name, own in found:
+        return (
+            f"VIP {duty.vip} is already an address of {name}, which answers for it: give the service's VIP, "
+            f"or `ip address del {own.address}/{own.prefix} dev {name}` first"
+        )
+    return None
 
 
 def _tun_refusal(have: HostState, duty: Duty, interface: Interface) -> str | None:
@@ -121,7 +137,7 @@ def _tun_refusal(have: HostState, duty: Duty, interface: Interface) -> str | Non
         return "this kernel has no ipip device: use --decap ebpf"
     if not uses_kernel_tunnel(have, duty) and not interface.is_ethernet:
         return f"interface {duty.interface} carries no Ethernet frames, and the unwrapping program needs them"
-    return None
+    return _held_elsewhere(have, duty)
 
 
 def _nat_refusal(have: HostState, duty: Duty, interface: Interface) -> str | None:

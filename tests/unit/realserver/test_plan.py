@@ -21,6 +21,7 @@ from realserver.settings import (
     Duty,
     HostState,
     IpipSupport,
+    LedgerEntry,
     LinkKey,
     LinkState,
     Method,
@@ -168,6 +169,16 @@ REFUSALS = (
     ),
     Refusal((replace(DR, vip=IPAddress("224.0.0.1")),), "VIP 224.0.0.1 is not a unicast address"),
     Refusal(
+        (replace(DR, vip=IPAddress("10.1.0.2")),),
+        "VIP 10.1.0.2 is already an address of eth1, which answers for it: give the service's VIP, "
+        "or `ip address del 10.1.0.2/24 dev eth1` first",
+    ),
+    Refusal(
+        (replace(TUN, vip=IPAddress("10.1.0.2")),),
+        "VIP 10.1.0.2 is already an address of eth1, which answers for it: give the service's VIP, "
+        "or `ip address del 10.1.0.2/24 dev eth1` first",
+    ),
+    Refusal(
         (replace(TUN, vip=VIP6),),
         "VIP 2001:db8::1: tunnels are unwrapped for IPv4 in IPv4; use --method dr for an IPv6 VIP",
     ),
@@ -199,6 +210,13 @@ def test_what_cannot_be_had_is_refused_in_words(refusal: Refusal) -> None:
     with pytest.raises(WantedError) as refused:
         plan(fresh_host(), Wanted(refusal.duties))
     assert str(refused.value) == refusal.says
+
+
+def test_vip_that_was_taken_before_an_interface_got_it_stays_up() -> None:
+    vip = IPAddress("10.1.0.2")
+    ours = LedgerEntry(AddressKey("lo", vip, 32), ABSENT, (PRESENT,))
+    steps = plan(replace(fresh_host(), ledger=(ours,)), Wanted((replace(DR, vip=vip),)))
+    assert Step(ours.key, ABSENT, PRESENT) in steps
 
 
 def test_default_route_that_could_not_be_restored_is_not_touched() -> None:
