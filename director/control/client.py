@@ -20,6 +20,7 @@ from director.config.errors import Fault
 
 SOCKET_VARIABLE = "DIRECTOR_SOCKET"
 DEFAULT_SOCKET = Path("/run/director/control.sock")
+LONGEST_PATH = 107  # bytes; the kernel's 108 hold a NUL too
 SECONDS = 30.0
 
 Json = Any  # plain JSON values, as the OpenAPI document describes them
@@ -44,7 +45,13 @@ class RefusedError(ControlError):
 
 def socket_path(given: Path | None = None) -> Path:
     """Return the socket to talk to: the one given, else the environment's, else the usual one."""
-    return given or Path(os.environ.get(SOCKET_VARIABLE) or DEFAULT_SOCKET)
+    path = given or Path(os.environ.get(SOCKET_VARIABLE) or DEFAULT_SOCKET)
+    if not path.name:
+        raise ControlError(f'"{path}" names no socket; give a path such as {DEFAULT_SOCKET}')
+    length = len(os.fsencode(path))
+    if length > LONGEST_PATH:
+        raise ControlError(f"the socket path {path} has {length} bytes; at most {LONGEST_PATH} fit")
+    return path
 
 
 def service_path(service: str) -> str:
@@ -117,10 +124,7 @@ class Client:
         except PermissionError:
             raise UnreachableError(f"cannot reach the director at {self.path}: permission denied") from None
         except ConnectionRefusedError:  # a clean stop takes the socket away
-            raise UnreachableError(
-                f"the director at {self.path} was killed; `director cleanup` or the next `director run` "
-                "removes what it left"
-            ) from None
+            raise UnreachableError(_why_refused(self.path)) from None
         except (OSError, http.client.HTTPException):
             raise UnreachableError(
                 f"cannot reach the director at {self.path}: is `director run` running?"
@@ -143,6 +147,14 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
+
+
+def _why_refused(path: Path) -> str:
+    """Word a refused connection, which the kernel gives for what is no socket as well."""
+    if path.exists() and not path.is_socket():
+        return f"cannot reach the director at {path}: it is not a socket"
+    remedy = "`director cleanup` or the next `director run` removes what it left"
+    return f"the director at {path} was killed; {remedy}"
 
 
 def _refused(status: int, data: bytes) -> RefusedError:

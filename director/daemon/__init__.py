@@ -47,4 +47,5 @@ async def _run(options: Options) -> None:
 
 def cleanup(socket: Path) -> tuple[str, ...]:
     """Undo what a killed director left and say what; OSError while one is running on this socket."""
-    return asyncio.run(clean_up(socket))
+    found = asyncio.run(clean_up(socket))
+    return (*found.undone, *found.left)

@@ -3,8 +3,7 @@
 socket.
 
 A living director's things are left alone: it answers on its socket, and it holds its interfaces. What was
-undone is returned as sentences; what could not be is one of them too, or a DaemonError where going on would
-do harm.
+undone and what was left alone is returned as sentences; where going on would do harm, it is a DaemonError.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import errno
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from pyroute2 import AsyncIPRoute
@@ -31,7 +31,18 @@ from director.datapath.errors import DatapathError
 from director.host.addresses import remove_address
 
 
-async def clean_up(control_socket: Path) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class CleanUp:
+    """What was removed, and what was found and left alone, a sentence each."""
+
+    undone: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+    def __add__(self, other: CleanUp) -> CleanUp:
+        return CleanUp(self.undone + other.undone, self.left + other.left)
+
+
+async def clean_up(control_socket: Path) -> CleanUp:
     """Remove all that a director with this socket, or any dead one in this namespace, left; say what."""
     refuse_while_running(control_socket)
     borrowed, said = _borrowed(journal_path(control_socket))
@@ -39,8 +50,8 @@ async def clean_up(control_socket: Path) -> tuple[str, ...]:
         names = {one["index"]: one.get_attr("IFLA_IFNAME") async for one in await kernel.link("dump")}
         said += await _filters(kernel, names)
         said += await _qdiscs(kernel, names, borrowed.qdiscs)
-        said += await _addresses(kernel, names, borrowed)
-    return (*said, *_files(control_socket))
+        said += CleanUp(await _addresses(kernel, names, borrowed))
+    return said + CleanUp(_files(control_socket))
 
 
 def refuse_while_running(control_socket: Path) -> None:
@@ -50,25 +61,25 @@ def refuse_while_running(control_socket: Path) -> None:
         raise DaemonError(errno.EBUSY, f"a director is running on {control_socket}; `director stop` ends it")
 
 
-def _borrowed(path: Path) -> tuple[Borrowed, tuple[str, ...]]:
+def _borrowed(path: Path) -> tuple[Borrowed, CleanUp]:
     nothing = Borrowed(own_namespace(), 0)
     try:
         found = read_journal(path)
     except ValueError as error:
-        return nothing, (f"{path} is {error}; what it may have named stays",)
+        return nothing, CleanUp(left=(f"{path} is {error}; what it may have named stays",))
     if found is None or found.namespace == own_namespace():
-        return found or nothing, ()
+        return found or nothing, CleanUp()
     if namespace_exists(found.namespace):
         raise DaemonError(
             errno.EXDEV,
             f"{path} was left by a director (process {found.pid}) in another network namespace: "
             "run `director cleanup` there, or give another --socket",
         )
-    return nothing, (f"the network namespace that {path} speaks of is gone, and all in it",)
+    return nothing, CleanUp((f"the network namespace that {path} speaks of is gone, and all in it",))
 
 
-async def _filters(kernel: AsyncIPRoute, names: Mapping[int, str]) -> tuple[str, ...]:
-    said = []
+async def _filters(kernel: AsyncIPRoute, names: Mapping[int, str]) -> CleanUp:
+    said = CleanUp()
     for index, name in names.items():
         found = sorted({str(one.name) for one in await ingress_filters(kernel, index)} & OUR_NAMES)
         if not found:
@@ -77,24 +88,22 @@ async def _filters(kernel: AsyncIPRoute, names: Mapping[int, str]) -> tuple[str,
             with hold_interface(index):
                 await remove_filters(kernel, index)
         except DatapathError as error:
-            said.append(f"left the filter on {name} alone: {error}")
+            said += CleanUp(left=(f"left the filter on {name} alone: {error}",))
         else:
-            said.append(f"removed the filter {', '.join(found)} from {name}")
-    return tuple(said)
+            said += CleanUp((f"removed the filter {', '.join(found)} from {name}",))
+    return said
 
 
-async def _qdiscs(kernel: AsyncIPRoute, names: Mapping[int, str], qdiscs: frozenset[int]) -> tuple[str, ...]:
-    said = []
+async def _qdiscs(kernel: AsyncIPRoute, names: Mapping[int, str], qdiscs: frozenset[int]) -> CleanUp:
+    said = CleanUp()
     for index in sorted(qdiscs & names.keys()):
         if not await has_clsact(kernel, index):
             continue
-        removed = await remove_idle_clsact(kernel, index)
-        said.append(
-            f"removed the clsact qdisc from {names[index]}"
-            if removed
-            else f"left the clsact qdisc on {names[index]}: somebody else uses it now"
-        )
-    return tuple(said)
+        if await remove_idle_clsact(kernel, index):
+            said += CleanUp((f"removed the clsact qdisc from {names[index]}",))
+        else:
+            said += CleanUp(left=(f"left the clsact qdisc on {names[index]}: somebody else uses it now",))
+    return said
 
 
 async def _addresses(kernel: AsyncIPRoute, names: Mapping[int, str], borrowed: Borrowed) -> tuple[str, ...]:

@@ -73,8 +73,11 @@ class Running:
         """Start, forward until told to stop, and leave nothing behind; raise what kept it from starting."""
         async with AsyncExitStack() as stack:
             self._on_signals(stack)
-            for sentence in await clean_up(self._options.socket):
+            found = await clean_up(self._options.socket)
+            for sentence in found.undone:
                 log.warning("cleaned up after a killed director", what=sentence)
+            for sentence in found.left:
+                log.warning("left alone at the start", what=sentence)
             await self._start(stack)
             await self._ending.wait()
             self._notifier.stopping()

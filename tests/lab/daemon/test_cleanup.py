@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
+import structlog
 from pyroute2 import AsyncIPRoute
 
 from director.daemon import cleanup
-from director.daemon.cleanup import clean_up
+from director.daemon.cleanup import CleanUp, clean_up
 from director.daemon.errors import DaemonError
 from director.daemon.journal import journal_path
 from director.daemon.options import Options
@@ -42,13 +43,19 @@ def test_two_directors_never_share_a_socket_or_an_interface(
         async with started(first) as director:
             with pytest.raises(DaemonError, match=r"a director is running on .*control\.sock"):
                 await Running(first, record).run()
-            with pytest.raises(DatapathError, match="already has a director"):
+            with (
+                structlog.testing.capture_logs() as lines,
+                pytest.raises(DatapathError, match="already has a director"),
+            ):
                 await Running(second, record).run()
+            assert {line["event"] for line in lines if "alone" in line.get("what", "")} == {
+                "left alone at the start"
+            }
             with pytest.raises(DaemonError, match="a director is running"):
                 await clean_up(first.socket)
             said = await clean_up(second.socket)
             holder = f"interface {joined.inside} already has a director: process {os.getpid()}"
-            assert said == (f"left the filter on eth0 alone: {holder}",)
+            assert said == CleanUp(left=(f"left the filter on eth0 alone: {holder}",))
             assert await traces(director.kernel, joined, tmp_path) == EVERYTHING
 
     run(scenario)

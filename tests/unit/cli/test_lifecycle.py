@@ -35,6 +35,16 @@ def test_a_director_that_does_not_run_cannot_be_stopped(socket: Path, run: Run) 
     )
 
 
+@needs("root")
+@pytest.mark.parametrize("verb", ["run", "cleanup", "status"])
+def test_an_empty_socket_is_refused_in_words(verb: str, run: Run) -> None:
+    result = run("--socket", "", verb)
+    assert (result.exit_code, result.output) == (
+        1,
+        '"." names no socket; give a path such as /run/director/control.sock\n',
+    )
+
+
 @pytest.mark.parametrize("verb", ["run", "cleanup"])
 def test_only_root_may_touch_the_machine(verb: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)

@@ -15,6 +15,7 @@ import pytest
 from director.config.errors import Fault
 from director.control.client import (
     Client,
+    ControlError,
     RefusedError,
     UnreachableError,
     destination_path,
@@ -59,6 +60,32 @@ def test_a_socket_that_a_killed_director_left_names_the_remedy(tmp_path: Path) -
         f"the director at {path} was killed; "
         "`director cleanup` or the next `director run` removes what it left"
     )
+
+
+def test_what_is_no_socket_is_not_a_killed_director(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    for path in (tmp_path, file, Path("/dev/null")):
+        with pytest.raises(UnreachableError) as caught:
+            Client(path).get("/v1/status")
+        assert str(caught.value) == f"cannot reach the director at {path}: it is not a socket"
+
+
+@pytest.mark.parametrize("path", ["", ".", "/"])
+def test_a_path_without_a_name_is_refused(path: str) -> None:
+    with pytest.raises(ControlError) as caught:
+        socket_path(Path(path))
+    assert str(caught.value) == (
+        f'"{Path(path)}" names no socket; give a path such as /run/director/control.sock'
+    )
+
+
+def test_a_path_that_is_too_long_is_refused_with_the_limit() -> None:
+    longest = Path("/" + "é" * 53)
+    with pytest.raises(ControlError) as caught:
+        socket_path(Path(f"{longest}x"))
+    assert str(caught.value) == f"the socket path {longest}x has 108 bytes; at most 107 fit"
+    assert socket_path(longest) == longest
 
 
 def _served_once(path: Path, answer: bytes | None) -> threading.Thread:
