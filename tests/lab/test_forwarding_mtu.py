@@ -41,7 +41,7 @@ def test_a_server_of_a_tunnel_offers_a_segment_that_fits_it(mixed: Stage) -> Non
 def test_an_upload_too_large_for_the_tunnel_is_told_the_mtu_and_completes(
     mixed: Stage, offloads: str
 ) -> None:
-    """A super-frame is cut to fit the tunnel: with offloads on, a client may never send what must be answered."""
+    """A super-frame is cut to fit the tunnel: with offloads on, there may be nothing to be told about."""
     vip = mixed.way("tun").vip
     forget_what_was_learnt(mixed)
     with large_segments(mixed), captures.at(mixed.client, f"tcp port {DIGEST_PORT} or icmp") as seen:
