@@ -247,4 +247,31 @@ static LB_INLINE int lb_icmp_allow(struct lb_ctx *ctx)
 	return (u32)__sync_fetch_and_add(&shared->icmp_bucket, 1) < limit;
 }
 
+/* A stride of a sum: the words of the next 64 bytes, of which `left` count. Each host reads its frames its own way. */
+LB_SUBPROGRAM u64 lb_sum_stride(struct lb_ctx *ctx, u32 offset, u32 left);
+
+LB_SUBPROGRAM u64 lb_long_sum(struct lb_ctx *ctx, u32 offset, u32 length)
+{
+	u64 sum = 0;
+
+	for (u32 done = 0; done < LB_SUM_STRIDES * LB_SUM_STRIDE; done += LB_SUM_STRIDE) {
+		if (done >= length)
+			break;
+		sum += lb_sum_stride(ctx, offset + done, length - done);
+	}
+	return sum;
+}
+
+static LB_INLINE u64 lb_range_sum(struct lb_ctx *ctx, u32 offset, u32 length)
+{
+	const struct lb_ipv4 *ip;
+
+	if (offset + length > lb_frame_length(ctx))
+		return 0;
+	if (length != sizeof(*ip))
+		return lb_long_sum(ctx, offset, length);
+	ip = lb_at(ctx, offset, sizeof(*ip)); /* an IP header without options: each frame has one */
+	return ip ? lb_ipv4_sum(ip) : 0;
+}
+
 #endif

@@ -59,30 +59,6 @@ LB_SUBPROGRAM u64 lb_sum_stride(struct lb_ctx *ctx, u32 offset, u32 left)
 	return sum;
 }
 
-LB_SUBPROGRAM u64 lb_long_sum(struct lb_ctx *ctx, u32 offset, u32 length)
-{
-	u64 sum = 0;
-
-	for (u32 done = 0; done < LB_SUM_STRIDES * LB_SUM_STRIDE; done += LB_SUM_STRIDE) {
-		if (done >= length)
-			break;
-		sum += lb_sum_stride(ctx, offset + done, length - done);
-	}
-	return sum;
-}
-
-static LB_INLINE u64 lb_range_sum(struct lb_ctx *ctx, u32 offset, u32 length)
-{
-	const struct lb_ipv4 *ip;
-
-	if (offset + length > lb_frame_length(ctx))
-		return 0;
-	if (length != sizeof(*ip))
-		return lb_long_sum(ctx, offset, length);
-	ip = lb_at(ctx, offset, sizeof(*ip)); /* an IP header without options: each frame has one */
-	return ip ? lb_ipv4_sum(ip) : 0;
-}
-
 /* The kernel knows whether the checksum is partial, and what a changed word means then. */
 static LB_INLINE void lb_l4_replace(struct lb_ctx *ctx, u32 field, be32 from, be32 to, u32 flags)
 {
