@@ -6,7 +6,6 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import NoReturn
 
 import click
 from rich.console import Console
@@ -19,6 +18,7 @@ from bench.plot import draw
 from bench.report import describe, document, markdown, show, tables
 from bench.tools import tools
 from lab import LabError
+from lab.endings import end_by_signals, exit_status
 
 FAILED, BROKEN = 1, 3
 WIDTH = 118
@@ -56,8 +56,7 @@ def main(*, rounds: int, seconds: int, pace: int, quick: bool, only: tuple[str, 
     Builds networks of namespaces, one after the other, and takes each down again. Use a machine that does
     nothing else. Exit status: 0 when every sample was taken; 1 when some failed; 3 when it could not run.
     """  # fmt: skip
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end_by_signal)
+    end_by_signals()
     _refuse_unknown(only)
     effort = Effort(QUICK_SECONDS if quick else seconds, pace)
     planned = tuple(turns(QUICK_ROUNDS if quick else rounds, only))
@@ -71,12 +70,7 @@ def main(*, rounds: int, seconds: int, pace: int, quick: bool, only: tuple[str, 
         sys.exit(BROKEN)
     except KeyboardInterrupt:
         click.echo("bench: interrupted; the lab is down", err=True)
-        sys.exit(128 + signal.SIGINT)
-
-
-def _end_by_signal(number: int, _frame: object) -> NoReturn:
-    """Let a termination unwind the stack, so that the lab is taken down."""
-    sys.exit(128 + number)
+        sys.exit(exit_status(signal.SIGINT))
 
 
 def _refuse_unknown(patterns: tuple[str, ...]) -> None:

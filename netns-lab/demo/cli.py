@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
 
 import click
 from rich.console import Console
@@ -23,6 +22,7 @@ from demo.show import Show, look_around
 from demo.stage import datapaths, start_director, take_vips
 from demo.verdict import Addresses, Result, Seen, faults, result
 from lab import Lab, LabError
+from lab.endings import end_by_signals, exit_status
 
 WRONG, BROKEN = 1, 3
 WIDTH = 80
@@ -40,8 +40,7 @@ def main(*, keep: bool, datapath: str, json_file: Path | None) -> None:
     Brings up a network of namespaces, and takes it down again. Exit status: 0 when every request was answered
     and each reply came by the way that its method promises; 1 when not; 3 when the demo could not be given.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end_by_signal)
+    end_by_signals()
     console = Console()
     show = Show(console if console.is_terminal else Console(width=WIDTH))
     try:
@@ -51,12 +50,7 @@ def main(*, keep: bool, datapath: str, json_file: Path | None) -> None:
         sys.exit(BROKEN)
     except KeyboardInterrupt:
         click.echo("demo: interrupted; the lab is down", err=True)
-        sys.exit(128 + signal.SIGINT)
-
-
-def _end_by_signal(number: int, _frame: object) -> NoReturn:
-    """Let a termination unwind the stack, so that the lab is taken down."""
-    sys.exit(128 + number)
+        sys.exit(exit_status(signal.SIGINT))
 
 
 def _run(show: Show, name: str, datapath: str, json_file: Path | None, *, keep: bool) -> int:

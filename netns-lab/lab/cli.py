@@ -5,7 +5,6 @@ import dataclasses
 import json
 import os
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from rich.console import Console
 from lab import building, rundir, status
 from lab.building import Services
 from lab.document import TOPOLOGIES, find_topology, read_topology
+from lab.endings import end_by_signals
 from lab.errors import LabError, TopologyError
 from lab.lab import Lab, lab_paths, take_down
 from lab.node import RunningNode, environment, tcpdump_command
@@ -60,16 +60,11 @@ def cli() -> None:
 @_places
 def up(topology: str, name: str | None, directory: Path, *, wants_services: bool) -> None:
     """Build a lab."""
-    signal.signal(signal.SIGTERM, _end_by_signal)
+    end_by_signals()
     services = Services.START if wants_services else Services.LEAVE
     lab = Lab.up(topology, name, directory, services)
     counts = f"{len(lab.nodes)} nodes, {len(lab.services)} services"
     click.echo(f"lab {lab.name} is up: {counts}; its logs and captures: {lab.paths.root}")
-
-
-def _end_by_signal(number: int, _frame: object) -> NoReturn:
-    """Let a termination unwind the stack, so that a lab half-built is taken down."""
-    sys.exit(128 + number)
 
 
 @cli.command()
