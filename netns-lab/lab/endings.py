@@ -3,14 +3,17 @@
 
 A signal becomes an exception wherever Python happens to be. Where that is a place that can't raise (a hook at
 a fork, a finaliser), Python prints the exception and goes on: the signal would be lost. Then it is sent once
-more.
+more. And what must be done whole or not at all is done `uninterrupted`: the signal waits for its end.
 """
 
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn, Protocol
 
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 AGAIN_AFTER = 0.02  # seconds: beyond the place that can't raise
 
 
@@ -45,6 +48,23 @@ def end_by_signals() -> None:
             again.start()
 
     sys.unraisablehook = hook
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Keep signals that end a command until this is over. Only the main thread has them at all."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _frame: came.append(number)) for number in ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def _end(number: int, _frame: object) -> NoReturn:

@@ -21,6 +21,7 @@ from pyroute2.ethtool.ioctl import IoctlEthtool
 from pyroute2.netlink.exceptions import NetlinkError
 
 from lab import plan
+from lab.endings import uninterrupted
 from lab.errors import LabError
 from lab.paths import NAMESPACES
 from lab.topology import MAIN_TABLE
@@ -94,7 +95,8 @@ def _apply(step: plan.NetworkStep, kernel: Kernel) -> None:
 
 @_apply.register
 def _(step: plan.CreateNamespace, _kernel: Kernel) -> None:
-    netns.create(step.namespace)
+    with uninterrupted():  # it is made by a child process, which an interrupted parent would not wait for
+        netns.create(step.namespace)
 
 
 @_apply.register

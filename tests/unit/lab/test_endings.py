@@ -44,6 +44,21 @@ gc.collect()
 """
 
 
+WAITS = """
+import signal, sys
+from lab.endings import end_by_signals, uninterrupted
+
+end_by_signals()
+try:
+    with uninterrupted():
+        signal.raise_signal(int(sys.argv[1]))
+        print("whole")
+    print("not reached")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "netns-lab")}
     return subprocess.run(
@@ -75,3 +90,14 @@ def test_another_exception_that_can_not_be_raised_is_told_as_ever() -> None:
     done = run(FAILS_OTHERWISE)
     assert done.returncode == 0
     assert "ValueError: told" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "ending"),
+    [(signal.SIGINT, (0, "whole\ninterrupted\n", "")), (signal.SIGTERM, (143, "whole\n", ""))],
+)
+def test_what_must_be_done_whole_is_done_before_the_signal_ends_the_command(
+    number: signal.Signals, ending: tuple[int, str, str]
+) -> None:
+    done = run(WAITS, str(int(number)))
+    assert (done.returncode, done.stdout, done.stderr) == ending
