@@ -7,6 +7,13 @@
 
 enum {
 	LB_REASON_ROOM = 64, /* reasons that a CPU has counters for */
+
+	/*
+	 * What connections and state mean in memory, where their layout does not tell: the hash of a key and where it
+	 * leads, the word `control`, the numbers of states and methods. A director that starts over the tables of one
+	 * before it uses them only if this is the same: count it up with every change of that kind.
+	 */
+	LB_MEMORY_VERSION = 1,
 };
 _Static_assert((int)LB_REASON_COUNT <= (int)LB_REASON_ROOM, "each reason has a counter");
 
