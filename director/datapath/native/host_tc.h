@@ -47,13 +47,13 @@ LB_SUBPROGRAM u64 lb_sum_stride(struct lb_ctx *ctx, u32 offset, u32 left)
 	be16 words[LB_SUM_STRIDE / 2] = {0};
 	u64 sum = 0;
 
-	if (left >= LB_SUM_STRIDE) {
-		if (bpf_skb_load_bytes(ctx, offset, words, LB_SUM_STRIDE))
-			return 0;
-	} else {
-		if (left == 0 || bpf_skb_load_bytes(ctx, offset, words, left))
-			return 0;
-	}
+	if (left == 0)
+		return 0;
+	/* An older verifier learns nothing from a test for 0: this shape tells it that it is 1 to 64 bytes. */
+	left = left > LB_SUM_STRIDE ? LB_SUM_STRIDE - 1 : left - 1;
+	asm volatile("" : "+r"(left));
+	if (bpf_skb_load_bytes(ctx, offset, words, (left & (LB_SUM_STRIDE - 1)) + 1))
+		return 0;
 	for (u32 i = 0; i < LB_SUM_STRIDE / 2; i++)
 		sum += words[i];
 	return sum;
