@@ -132,6 +132,13 @@ def _bpf() -> Sentence:
     return None
 
 
+def _tcx() -> Sentence:
+    """Ask for the programs at lo's TCX ingress, of which there may be none."""
+    libbpf, loopback, tcx_ingress = ctypes.CDLL("libbpf.so.1", use_errno=True), 1, 46
+    failed = libbpf.bpf_prog_query(loopback, tcx_ingress, 0, None, None, ctypes.byref(ctypes.c_uint32()))
+    return f"this kernel has no TCX: {os.strerror(-failed)}" if failed < 0 else None
+
+
 def _nginx_stream() -> Sentence:
     return None if STREAM_MODULE.exists() else f"nginx's stream module is not installed ({STREAM_MODULE})"
 
@@ -160,6 +167,10 @@ PROBES: Mapping[str, Probe] = {
     "bridge": _in_new_namespace("no bridge can be made", "ip link add name probe0 type bridge"),
     "tun": _in_new_namespace("no tun device can be made", "ip tuntap add name probe0 mode tun"),
     "bpf": _bpf,
+    "tcx": _tcx,
+    "xdp-features": _works(
+        "the kernel does not say what drivers do for XDP", "genl", "ctrl", "get", "name", "netdev"
+    ),
     "clsact": _in_new_namespace("no clsact qdisc with a BPF classifier", CLSACT),
     "nft-ingress": _in_new_namespace("no nftables chain on a device's ingress", NETDEV_INGRESS),
     "nginx-stream": _nginx_stream,

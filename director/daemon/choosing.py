@@ -7,45 +7,47 @@ network cards whose driver takes it, `tc` on all else, and `packet` for all wher
 
 from __future__ import annotations
 
-import socket
+import errno
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 
 import structlog
 
+from director.checking.xdp import doubts, hindrances, own_hindrances
 from director.daemon.carrier import Datapath
 from director.datapath.ebpf import EbpfDatapath
 from director.datapath.errors import DatapathError
 from director.datapath.memory import Holders
 from director.datapath.packet import PacketDatapath
-from director.host.drivers import VIRTUAL, driver
-from director.host.offloads import Offload, offloads
+from director.host.cards import look_at
+from director.host.drivers import VIRTUAL
 from director.model import Settings
+from director.model.card import Card
 from director.model.configuration import Carriage, DatapathKind
 
 log = structlog.get_logger()
 
 ASKED_FOR = "asked for"
-MERGING = frozenset({Offload.LRO, Offload.GRO_HW})
+FILL_IN = "senders here must fill checksums in, or xdp forwards wrong ones: ethtool -K IFNAME tx off there"
 
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What there is to know of an interface; `driver` is None where it does not say."""
-
-    driver: str | None
-    offloads: frozenset[Offload] = frozenset()
+Look = Callable[[int], Card]
 
 
 class Asked:
-    """The one that was asked for, everywhere."""
+    """The one that was asked for, everywhere; `look` tells what an interface is."""
 
-    def __init__(self, kind: DatapathKind) -> None:
-        self._carriage = Carriage(kind, ASKED_FOR)
+    def __init__(self, kind: DatapathKind, look: Look) -> None:
+        self._kind = kind
+        self._look = look
 
-    def carriage(self, index: int) -> Carriage:  # noqa: ARG002 - each interface is carried alike
-        return self._carriage
+    def carriage(self, index: int) -> Carriage:
+        """Return what was asked for; DatapathError where it is known not to forward whole frames there."""
+        if self._kind is not DatapathKind.XDP:
+            return Carriage(self._kind, ASKED_FOR)
+        card = self._look(index)
+        known = hindrances(card)
+        if known:
+            raise DatapathError(errno.EOPNOTSUPP, "\n".join(map(str, known)))
+        return Carriage(self._kind, ASKED_FOR, _doubt(card))
 
     def instead(self, error: DatapathError) -> Carriage:
         raise error
@@ -54,7 +56,7 @@ class Asked:
 class Best:
     """The best for each interface; `look` tells what it is."""
 
-    def __init__(self, look: Callable[[int], Card]) -> None:
+    def __init__(self, look: Look) -> None:
         self._look = look
 
     def carriage(self, index: int) -> Carriage:
@@ -63,21 +65,21 @@ class Best:
             return Carriage(DatapathKind.TC, "it does not say what its driver is")
         if card.driver in VIRTUAL:
             return Carriage(DatapathKind.TC, f"{card.driver}: frames come large, and checksums not filled in")
-        merging = sorted(one.value for one in card.offloads & MERGING)
-        if merging:
-            return Carriage(DatapathKind.TC, f"{card.driver} merges frames: {', '.join(merging)} is on")
+        known = [finding.what for finding in own_hindrances(card)]
+        if known:
+            return Carriage(DatapathKind.TC, "; ".join(known))
         return Carriage(DatapathKind.XDP, f"{card.driver} takes the program")
 
     def instead(self, error: DatapathError) -> Carriage:
         return Carriage(DatapathKind.TC, str(error))
 
 
-def look_at(index: int) -> Card:
-    """Ask the kernel."""
-    with suppress(OSError):  # it may have gone a moment ago
-        name = socket.if_indextoname(index)
-        return Card(driver(name), offloads(name))
-    return Card(None)
+def _doubt(card: Card) -> str:
+    """Say what may go wrong on a link within the machine, and can not be seen from here."""
+    unseen = [f"{finding.what}; {finding.remedy}" for finding in doubts(card)]
+    if card.driver in VIRTUAL and card.peer is None:
+        return FILL_IN
+    return "; ".join(unseen)
 
 
 def make_datapath(settings: Settings, holders: Holders) -> Datapath:
@@ -86,7 +88,7 @@ def make_datapath(settings: Settings, holders: Holders) -> Datapath:
     if kind is DatapathKind.PACKET:
         return PacketDatapath(settings, holders, ASKED_FOR)
     if kind is not DatapathKind.AUTO:
-        return EbpfDatapath(settings, holders, Asked(kind))
+        return EbpfDatapath(settings, holders, Asked(kind, look_at))
     try:
         return EbpfDatapath(settings, holders, Best(look_at))
     except DatapathError as error:

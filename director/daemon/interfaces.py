@@ -16,15 +16,12 @@ import structlog
 
 from director.datapath.attachment import Attachments
 from director.datapath.errors import DatapathError
-from director.host.drivers import VIRTUAL, driver
 from director.host.offloads import Offload, offloads
 from director.host.watcher import Watcher
 from director.model import Link
-from director.model.configuration import Carriage, DatapathKind
+from director.model.configuration import Carriage
 
 log = structlog.get_logger()
-
-FILL_IN = "what they send through xdp is lost unless they do: ethtool -K IFNAME tx off"
 
 
 class Carrier(Protocol):
@@ -101,6 +98,7 @@ class Interfaces:
             await self.let_go(index)
 
     async def _take(self, link: Link) -> None:
+        self._carrier.carriage(link.index)  # what can not be had is refused before anything is changed
         await self._attachments.attach(link.index)
         try:
             self._carrier.add_interface(link.index, self._tap)
@@ -111,17 +109,17 @@ class Interfaces:
         self._taken[link.index] = link
         on = offloads(link.name)
         names = ",".join(sorted(one.value for one in on))
-        by = self._carrier.carriage(link.index).datapath
+        by = self._carrier.carriage(link.index)
         log.info(
             "interface taken",
             interface=link.name,
-            datapath=by.value,
+            datapath=by.datapath.value,
             mac=str(link.mac),
             mtu=link.mtu,
             offloads=names,
         )
-        if by is DatapathKind.XDP and driver(link.name) in VIRTUAL:
-            log.warning("senders here may not fill checksums in", interface=link.name, then=FILL_IN)
+        if by.doubt:
+            log.warning("interface may forward wrong frames", interface=link.name, why=by.doubt)
         if Offload.LRO in on:
             log.warning("merged frames can't be forwarded whole", interface=link.name, why="rx-lro is on")
 

@@ -1,28 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which offloads of an interface change the frames that the data path sees; best effort, and only read.
-
-Nothing depends on it: it is told to the operator, who may know why a frame was larger than the link's MTU.
-"""
+"""Which offloads of an interface change the frames that the data path sees; best effort, and only read."""
 
 from __future__ import annotations
 
-from enum import Enum
-
 from pyroute2.ethtool.ioctl import EthtoolError, IoctlEthtool
 
+from director.model.card import Offload
 
-class Offload(Enum):
-    """An offload by ethtool's name for the feature."""
-
-    GRO = "rx-gro"
-    GRO_HW = "rx-gro-hw"
-    LRO = "rx-lro"
-    TSO = "tx-tcp-segmentation"
-    CHECKSUM = "tx-checksum-ip-generic"
+__all__ = ["Offload", "offloads"]
 
 
 def offloads(interface: str) -> frozenset[Offload]:
-    """Tell which of them are on; none where the interface does not say."""
+    """Tell which of them are on; none where the interface does not say.
+
+    Asked in the network namespace that the calling thread is in.
+    """
     asking = IoctlEthtool(interface)
     try:
         features = asking.get_features()

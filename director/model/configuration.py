@@ -20,10 +20,11 @@ class DatapathKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Carriage:
-    """What carries an interface's packets, and why; never AUTO."""
+    """What carries an interface's packets, and why; never AUTO. `doubt` is what may go wrong with it."""
 
     datapath: DatapathKind
     why: str
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

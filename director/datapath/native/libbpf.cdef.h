@@ -49,3 +49,13 @@ struct bpf_test_run_opts {
 	...;
 };
 int bpf_prog_test_run_opts(int prog_fd, struct bpf_test_run_opts *opts);
+
+/* What others have put on an interface: director/datapath/strangers.py. */
+struct bpf_prog_info {
+	char name[16];
+	...;
+};
+int bpf_prog_get_fd_by_id(uint32_t id);
+int bpf_obj_get_info_by_fd(int bpf_fd, void *info, uint32_t *info_len);
+int bpf_prog_query(int target_fd, enum bpf_attach_type type, uint32_t query_flags, uint32_t *attach_flags,
+		   uint32_t *prog_ids, uint32_t *prog_cnt);
