@@ -10,6 +10,7 @@ from __future__ import annotations
 import click
 
 from director.cli import (
+    check,
     completion,
     config,
     connections,
@@ -38,6 +39,7 @@ for command in (
     stats.stats,
     status.status,
     config.config,
+    check.check,
     lifecycle.stop,
     lifecycle.cleanup,
     completion.completion,

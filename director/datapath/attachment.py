@@ -212,9 +212,14 @@ async def remove_filters(kernel: AsyncIPRoute, interface: int) -> int:
     return len(ours)
 
 
-async def has_clsact(kernel: AsyncIPRoute, interface: int) -> bool:
+async def qdiscs(kernel: AsyncIPRoute, interface: int) -> frozenset[str]:
+    """Name the kinds of an interface's qdiscs."""
     found = [one async for one in await kernel.tc("dump", index=interface) if one["index"] == interface]
-    return any(one.get_attr("TCA_KIND") == "clsact" for one in found)
+    return frozenset(one.get_attr("TCA_KIND") for one in found)
+
+
+async def has_clsact(kernel: AsyncIPRoute, interface: int) -> bool:
+    return "clsact" in await qdiscs(kernel, interface)
 
 
 async def remove_idle_clsact(kernel: AsyncIPRoute, interface: int) -> bool:

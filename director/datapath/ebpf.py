@@ -175,4 +175,6 @@ def _why(number: int) -> str:
         return "its driver has no XDP"
     if number == errno.EBUSY:
         return "there is one already"
+    if number == errno.ERANGE:
+        return "its MTU, or its peer's, is too large for XDP"
     return os.strerror(number)

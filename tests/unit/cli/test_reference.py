@@ -32,6 +32,7 @@ def test_every_verb_is_there() -> None:
         "director status",
         "director config",
         *(f"director config {verb}" for verb in ("check", "diff", "apply", "save", "show")),
+        "director check",
         "director stop",
         "director cleanup",
         "director completion",
