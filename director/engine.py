@@ -27,6 +27,7 @@ from director.commands import (
     SwapTables,
 )
 from director.config.diff import Change, ServicesReordered, SettingChanged, diff
+from director.config.sharing import only_in, sharing
 from director.events import (
     ConfigurationApplied,
     ConnectionsCounted,
@@ -52,6 +53,7 @@ from director.model import (
 )
 from director.model.counters import NextHopStatus
 from director.tables import IdRegistry, ImageCompiler
+from director.tables.ids import ServiceIds
 from director.tables.lingering import LingeringServers
 from director.tables.next_hops import NextHops
 from director.tables.wrr_steps import wrr_steps
@@ -65,6 +67,7 @@ class _Turn:
     """What one call of the engine gathers before it becomes commands."""
 
     logs: list[Log] = field(default_factory=list)
+    unlogged: int = 0
     questions: dict[ResolveRoute | SolicitNeighbour, None] = field(default_factory=dict)
     newly_guarded: set[GuardKey] = field(default_factory=set)
     wrr_changes: list[tuple[int, int, int]] = field(default_factory=list)
@@ -74,12 +77,16 @@ class _Turn:
     guard_is_stale: bool = False
 
     def shown_logs(self) -> Iterator[Log]:
-        yield from self.logs[:MAX_LOGS]
-        if len(self.logs) > MAX_LOGS:
-            yield Log(Level.INFO, "more of this", (("lines", str(len(self.logs) - MAX_LOGS)),))
+        yield from self.logs
+        if self.unlogged:
+            yield Log(Level.INFO, "more of this", (("lines", str(self.unlogged)),))
 
-    def log(self, level: Level, event: str, *fields: tuple[str, str]) -> None:
-        self.logs.append(Log(level, event, fields))
+    def log(self, level: Level, event: str, *fields: tuple[str, object]) -> None:
+        """Take a line of the log; one that will not be shown is only counted."""
+        if len(self.logs) < MAX_LOGS:
+            self.logs.append(Log(level, event, tuple((name, str(value)) for name, value in fields)))
+        else:
+            self.unlogged += 1
 
     def ask(self, question: ResolveRoute | SolicitNeighbour) -> None:
         self.questions[question] = None
@@ -128,6 +135,15 @@ class Engine:
         """Look up a destination's stable id, by the port it is reached at."""
         return self._ids.destination(key, address, port)
 
+    def numbered(self, key: ServiceKey) -> tuple[VirtualService, ServiceIds] | None:
+        """Look up a service as it is in force, and the ids that belong to it."""
+        return self._ids.of(key)
+
+    @property
+    def id_ends(self) -> tuple[int, int]:
+        """Return the first ids that no service and no destination ever had."""
+        return self._ids.ends
+
     def destination_of(self, number: int) -> tuple[ServiceKey, Destination] | None:
         """Look up whose an id is; also of a deleted destination that connections still refer to."""
         return self._ids.holder(number)
@@ -150,7 +166,12 @@ class Engine:
         The ids of deleted destinations are kept as long as connections refer to them, so there may be too few
         left.
         """
-        return self._ids.lacks_room_for(self._changed_services(configuration))
+        return self._ids.lacks_room_for(only_in(configuration, self.configuration))
+
+    def new_addresses(self, configuration: Configuration) -> tuple[IPAddress, ...]:
+        """List the addresses that this configuration would send to and the one in force does not."""
+        wanted = dict.fromkeys(_addresses(only_in(configuration, self.configuration)))
+        return tuple(address for address in wanted if not self._next_hops.wants(address))
 
     def handle(self, event: Event) -> list[Command]:
         """Take one fact; return what is to be done, in this order."""
@@ -224,6 +245,7 @@ class Engine:
         if self._configuration is None:
             self._settings = configuration.settings
             self._configuration = Configuration(settings=configuration.settings)
+        configuration = sharing(self._configuration, configuration)
         changes = diff(self._configuration, configuration)
         _log_changes(changes, turn)
         turn.image_is_stale |= any(_shows_in_image(change) for change in changes)
@@ -232,17 +254,17 @@ class Engine:
         self._configuration = configuration
 
     def _change_services(self, before: Configuration, after: Configuration, turn: _Turn) -> None:
-        old = {service.key: service for service in before.services}
-        kept = {service.key for service in after.services}
-        changed = self._changed_services(after)
-        removed = [service for service in before.services if service.key not in kept]
+        """Both share what is equal: the services that they do not share are all that there is to do."""
+        old = {service.key: service for service in only_in(before, after)}
+        changed = only_in(after, before)
+        kept = {service.key for service in changed}
         for address in self._next_hops.want(_addresses(changed)):
             turn.ask(ResolveRoute(address))
-        replaced = [old[service.key] for service in changed if service.key in old]
-        for address in self._next_hops.give_up(_addresses((*removed, *replaced))):
+        for address in self._next_hops.give_up(_addresses(old.values())):
             self._compiler.set_next_hop(address, None)
-        for service in removed:
-            self._remove(service, turn)
+        for service in old.values():
+            if service.key not in kept:
+                self._remove(service, turn)
         for service in changed:
             self._set(old.get(service.key), service, turn)
 
@@ -278,10 +300,6 @@ class Engine:
             self._guards[service.key] = keys
             turn.newly_guarded |= keys
             turn.guard_is_stale = True
-
-    def _changed_services(self, configuration: Configuration) -> list[VirtualService]:
-        old = {service.key: service for service in self.configuration.services}
-        return [service for service in configuration.services if old.get(service.key) != service]
 
     def _take_link(self, index: int, link: Link | None, turn: _Turn) -> None:
         before = self._next_hops.links
@@ -325,17 +343,17 @@ class Engine:
     def _log_way(self, address: IPAddress, turn: _Turn) -> None:
         why = self._next_hops.why_unresolved(address)
         if why is not None:
-            turn.log(Level.WARNING, "destination unreachable", ("destination", str(address)), ("why", why))
+            turn.log(Level.WARNING, "destination unreachable", ("destination", address), ("why", why))
             return
         way = self._next_hops.status(address)
-        fields = (("interface", str(way.interface)), ("via", str(way.via)), ("mac", str(way.mac)))
-        turn.log(Level.INFO, "destination reachable", ("destination", str(address)), *fields)
+        fields = (("interface", way.interface), ("via", way.via), ("mac", way.mac))
+        turn.log(Level.INFO, "destination reachable", ("destination", address), *fields)
 
 
 def _log_changes(changes: Iterable[Change], turn: _Turn) -> None:
     for change in changes:
         level = Level.WARNING if _waits_for_restart(change) else Level.INFO
-        turn.log(level, "configuration changed", ("change", str(change)))
+        turn.log(level, "configuration changed", ("change", change))
 
 
 def _waits_for_restart(change: Change) -> bool:

@@ -2,16 +2,14 @@
 """Rates from counters, by kernel IPVS's estimator: each two seconds a quarter of the way to what was seen.
 
 The arithmetic is the kernel's fixed point, 1/1024 of a connection or packet and 1/32 of a byte a second,
-rounded down, so that rates equal the kernel's for the same traffic. Pure: who calls `tick` keeps the time.
+rounded down, so that rates equal the kernel's for the same traffic. What a rate *is* stands here; a hundred
+thousand of them are stepped in C (datapath/native/rates.c), and a test holds the two together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Generic, TypeVar
-
-from director.model.counters import Counters, Rates
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 TICK_SECONDS = 2
 WEIGHT_BITS = 2  # a new reading weighs 1/4
@@ -22,8 +20,8 @@ FRACTION_BITS: Mapping[str, int] = {
     "packets_out": 10,
     "bytes_out": 5,
 }
-
-Key = TypeVar("Key", bound=Hashable)
+PER_SECOND = tuple(1 << bits for bits in FRACTION_BITS.values())
+"""What 1 a second is in fixed point, in the order of the counters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,53 +41,3 @@ class SmoothedRate:
     @property
     def per_second(self) -> float:
         return self.scaled / (1 << self.fraction_bits)
-
-
-def _still() -> dict[str, SmoothedRate]:
-    return {name: SmoothedRate(bits) for name, bits in FRACTION_BITS.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """The smoothed rates of one service or destination, by the names of its counters."""
-
-    smoothed: Mapping[str, SmoothedRate] = field(default_factory=_still)
-
-    def step(self, counters: Counters) -> Estimate:
-        """Take the next reading of all counters."""
-        return Estimate({name: each.step(getattr(counters, name)) for name, each in self.smoothed.items()})
-
-    def rest(self) -> Estimate:
-        """Keep the totals and let the rates be 0."""
-        return Estimate(
-            {name: SmoothedRate(each.fraction_bits, each.total) for name, each in self.smoothed.items()}
-        )
-
-    @property
-    def rates(self) -> Rates:
-        return Rates(**{each.name: self.smoothed[each.name].per_second for each in fields(Rates)})
-
-
-class Estimator(Generic[Key]):
-    """The rates of everything that is counted, each by its stable key.
-
-    A key begins at counters of 0. One that is missing from a tick rests, and goes on from its old totals when
-    it comes back, as a destination does that was removed and added again.
-    """
-
-    def __init__(self) -> None:
-        self._estimates: dict[Key, Estimate] = {}
-
-    def tick(self, counters: Mapping[Key, Counters]) -> None:
-        """Take the readings that are due every TICK_SECONDS."""
-        resting = {key: each.rest() for key, each in self._estimates.items() if key not in counters}
-        taken = {key: self._estimates.get(key, Estimate()).step(now) for key, now in counters.items()}
-        self._estimates = {**resting, **taken}
-
-    def rates(self, key: Key) -> Rates:
-        """Return the rates of a key, all 0 before its first tick."""
-        return self._estimates.get(key, Estimate()).rates
-
-    def forget(self, key: Key) -> None:
-        """Begin anew with this key: its counters were set to 0."""
-        self._estimates.pop(key, None)

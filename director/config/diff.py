@@ -6,10 +6,11 @@ Two configurations have an empty difference exactly when they are equal. Nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
 
+from director.config.sharing import only_in
 from director.model.configuration import Configuration, Settings, Timeouts, Tunables
 from director.model.service import Destination, ServiceKey, VirtualService
 
@@ -133,7 +134,10 @@ Change = (
 
 
 def diff(before: Configuration, after: Configuration) -> tuple[Change, ...]:
-    """Return what turns `before` into `after`: settings, then removals, then the services in their order."""
+    """Return what turns `before` into `after`: settings, then removals, then the services in their order.
+
+    Services that both have as the same object cost next to nothing: see `sharing.py`.
+    """
     return (
         *_settings_changes("director", before.settings, after.settings),
         *_settings_changes("timeouts", before.timeouts, after.timeouts),
@@ -152,17 +156,25 @@ def _settings_changes(
 
 
 def _services_changes(before: Configuration, after: Configuration) -> Iterator[Change]:
-    old = {service.key: service for service in before.services}
-    new = {service.key: service for service in after.services}
-    yield from (ServiceRemoved(service) for service in before.services if service.key not in new)
-    for service in after.services:
+    old = {service.key: service for service in only_in(before, after)}
+    unlike = only_in(after, before)
+    kept = {service.key for service in unlike}
+    yield from (ServiceRemoved(service) for service in old.values() if service.key not in kept)
+    for service in unlike:
         if service.key not in old:
             yield ServiceAdded(service)
             yield from (DestinationAdded(service.key, each) for each in service.destinations)
         elif old[service.key] != service:
             yield from _service_changes(old[service.key], service)
-    if _expected_order(tuple(old), tuple(new)) != tuple(new):
-        yield ServicesReordered(tuple(new))
+    if not _same_places(before.services, after.services):
+        keys = tuple(service.key for service in after.services)
+        if _expected_order(tuple(service.key for service in before.services), keys) != keys:
+            yield ServicesReordered(keys)
+
+
+def _same_places(before: Sequence[VirtualService], after: Sequence[VirtualService]) -> bool:
+    pairs = zip(before, after, strict=False)
+    return len(before) == len(after) and all(old is new or old.key == new.key for old, new in pairs)
 
 
 def _service_changes(before: VirtualService, after: VirtualService) -> Iterator[Change]:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The JSON that the director answers with, each made from its noun by `of`.
 
-The field names are a contract with scripts: add to them, never rename. Addresses are strings, endpoints
+The field names are a contract with scripts: add to them, never rename. What there may be a hundred thousand
+of is made without pydantic's checks, which its nouns need no more. Addresses are strings, endpoints
 `10.0.0.2:80`, MACs `02:00:00:00:00:01`, times ISO 8601; durations are seconds.
 """
 
@@ -19,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from director.config.diff import Change, SettingChanged
 from director.config.errors import Fault
 from director.model.configuration import DatapathKind
-from director.model.connection import ConnectionEntry, ConnectionPage, ConnectionState
+from director.model.connection import ConnectionEntry, ConnectionState
 from director.model.counters import (
     Counters,
     DestinationStats,
@@ -30,6 +31,7 @@ from director.model.counters import (
     Rates,
     ReasonCount,
     ServiceStats,
+    ServiceTotals,
     TableStatus,
     Verdict,
 )
@@ -112,7 +114,7 @@ class ConnectionAnswer(Answer):
 
     @classmethod
     def of(cls, noun: ConnectionEntry) -> ConnectionAnswer:
-        return cls(
+        return cls.model_construct(
             protocol=noun.protocol.value,
             client=str(noun.client),
             virtual=str(noun.virtual),
@@ -127,14 +129,9 @@ class ConnectionAnswer(Answer):
 class ConnectionsAnswer(Answer):
     """Some of the connections asked for; `next_cursor` is null on the last page."""
 
-    connections: tuple[ConnectionAnswer, ...]
+    connections: tuple[ConnectionAnswer, ...] = ()
     total: int
     next_cursor: int | None
-
-    @classmethod
-    def of(cls, noun: ConnectionPage) -> ConnectionsAnswer:
-        entries = tuple(map(ConnectionAnswer.of, noun.entries))
-        return cls(connections=entries, total=noun.total, next_cursor=noun.next_cursor)
 
 
 class CountersAnswer(Answer):
@@ -164,7 +161,7 @@ class DestinationStatsAnswer(Answer):
 
     @classmethod
     def of(cls, noun: DestinationStats) -> DestinationStatsAnswer:
-        return cls(
+        return cls.model_construct(
             destination=noun.destination.endpoint,
             method=noun.destination.method.value,
             weight=noun.destination.weight,
@@ -184,25 +181,22 @@ class ServiceStatsAnswer(Answer):
     destinations: tuple[DestinationStatsAnswer, ...]
 
     @classmethod
-    def of(cls, noun: ServiceStats) -> ServiceStatsAnswer:
-        return cls(
+    def of(cls, noun: ServiceStats | ServiceTotals) -> ServiceStatsAnswer:
+        below = noun.destinations if isinstance(noun, ServiceStats) else ()
+        return cls.model_construct(
             service=str(noun.service),
             active=noun.active,
             inactive=noun.inactive,
             counters=_counters(noun.counters),
             rates=_rates(noun.rates),
-            destinations=tuple(map(DestinationStatsAnswer.of, noun.destinations)),
+            destinations=tuple(map(DestinationStatsAnswer.of, below)),
         )
 
 
 class StatsAnswer(Answer):
     """Counters since the start or the last zeroing, and rates per second."""
 
-    services: tuple[ServiceStatsAnswer, ...]
-
-    @classmethod
-    def of(cls, nouns: Iterable[ServiceStats]) -> StatsAnswer:
-        return cls(services=tuple(map(ServiceStatsAnswer.of, nouns)))
+    services: tuple[ServiceStatsAnswer, ...] = ()
 
 
 class ReasonAnswer(Answer):
@@ -306,11 +300,23 @@ class StopAnswer(Answer):
 
 
 def _counters(noun: Counters) -> CountersAnswer:
-    return CountersAnswer.model_validate(noun, from_attributes=True)
+    return CountersAnswer.model_construct(
+        connections=noun.connections,
+        packets_in=noun.packets_in,
+        bytes_in=noun.bytes_in,
+        packets_out=noun.packets_out,
+        bytes_out=noun.bytes_out,
+    )
 
 
 def _rates(noun: Rates) -> RatesAnswer:
-    return RatesAnswer.model_validate(noun, from_attributes=True)
+    return RatesAnswer.model_construct(
+        connections=noun.connections,
+        packets_in=noun.packets_in,
+        bytes_in=noun.bytes_in,
+        packets_out=noun.packets_out,
+        bytes_out=noun.bytes_out,
+    )
 
 
 def _mac(mac: EUI | None) -> str | None:

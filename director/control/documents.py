@@ -111,6 +111,13 @@ class ZeroParameters(Partial):
     service: ServiceField = None
 
 
+class StatsParameters(Partial):
+    """Which service's numbers to show, all if it is left out; `destinations` false leaves theirs out."""
+
+    service: ServiceField = None
+    destinations: TruthField = Truth.TRUE
+
+
 class ConnectionParameters(Partial):
     """Which connections to list; `count` true answers with the total alone."""
 

@@ -7,8 +7,8 @@ An edit holds the lock from reading the configuration until it is applied, so th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -21,10 +21,13 @@ from director.config.document import ConfigurationDocument, DestinationDocument,
 from director.config.errors import ConfigError
 from director.config.load import configuration_from, destination_from, document_from, service_from
 from director.config.save import save
+from director.config.sharing import sharing
 from director.control.answers import (
     ChangesAnswer,
+    ConnectionAnswer,
     ConnectionsAnswer,
     ReasonsAnswer,
+    ServiceStatsAnswer,
     StatsAnswer,
     StatusAnswer,
     StopAnswer,
@@ -39,6 +42,7 @@ from director.control.documents import (
     Partial,
     ServiceList,
     ServicePatch,
+    StatsParameters,
     Truth,
     ZeroParameters,
 )
@@ -51,6 +55,8 @@ from director.model.service import ServiceKey, VirtualService
 TOML = "application/toml"
 
 Parameters = TypeVar("Parameters", bound=Partial)
+Noun = TypeVar("Noun")
+Count = Callable[[ServiceKey], Awaitable[Noun | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +110,35 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """A JSON answer whose one long list is written item by item: `frame` is the answer with that list empty.
+
+    A hundred thousand items written at once would keep the loop from everything else for seconds.
+    """
+
+    frame: BaseModel
+    field: str
+    items: AsyncIterator[BaseModel]
+
+    @property
+    def around(self) -> tuple[str, str]:
+        """Return what stands before the items and after them."""
+        before, found, after = self.frame.model_dump_json().partition(f'"{self.field}":[')
+        assert found, f"{self.field} is no list of {type(self.frame).__name__}"
+        return before + found, after
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What to answer; `location` names what was made."""
 
-    body: BaseModel | Text | None
+    body: BaseModel | Parts | Text | None
     location: str = ""
 
 
 async def list_services(api: Api, _call: Call) -> Reply:
     services = (await api.port.configuration()).services
-    return Reply(ServiceList.model_construct(service=tuple(map(ServiceDocument.of, services))))
+    return Reply(Parts(ServiceList(service=()), "service", _each(ServiceDocument.of, services)))
 
 
 async def add_service(api: Api, call: Call) -> Reply:
@@ -170,11 +195,15 @@ async def get_config(api: Api, call: Call) -> Reply:
     if call.as_(FormatParameters).format is Format.TOML:
         text = await asyncio.to_thread(save, configuration)
         return Reply(Text(text.encode(), TOML))
-    return Reply(ConfigurationDocument.of(configuration))
+    frame = ConfigurationDocument.of(replace(configuration, services=()))
+    return Reply(Parts(frame, "service", _each(ServiceDocument.of, configuration.services)))
 
 
 async def put_config(api: Api, call: Call) -> Reply:
-    wanted = await asyncio.to_thread(configuration_from, call.values)  # a full table takes seconds
+    before = await api.port.configuration()
+    wanted = await asyncio.to_thread(  # a full table takes seconds
+        lambda: sharing(before, configuration_from(call.values))
+    )
     if call.as_(ApplyParameters).dry_run is Truth.TRUE:
         return Reply(ChangesAnswer.of(diff(await api.port.configuration(), wanted)))
     return await api.edit(lambda _: wanted)
@@ -182,11 +211,22 @@ async def put_config(api: Api, call: Call) -> Reply:
 
 async def list_connections(api: Api, call: Call) -> Reply:
     query = call.as_(ConnectionParameters).to_query()
-    return Reply(ConnectionsAnswer.of(await api.port.connections(query)))
+    page = await api.port.connections(query)
+    frame = ConnectionsAnswer(total=page.total, next_cursor=page.next_cursor)
+    return Reply(Parts(frame, "connections", _each(ConnectionAnswer.of, page.entries)))
 
 
-async def get_stats(api: Api, _call: Call) -> Reply:
-    return Reply(StatsAnswer.of(await api.port.stats()))
+async def get_stats(api: Api, call: Call) -> Reply:
+    asked = call.as_(StatsParameters)
+    if asked.service is not None:
+        keys = [(await _service(api, asked.service)).key]
+    else:
+        keys = [service.key for service in (await api.port.configuration()).services]
+    if asked.destinations is Truth.FALSE:
+        answers = (ServiceStatsAnswer.of(one) async for one in _found(keys, api.port.totals))
+    else:
+        answers = (ServiceStatsAnswer.of(one) async for one in _found(keys, api.port.stats))
+    return Reply(Parts(StatsAnswer(), "services", answers))
 
 
 async def zero_stats(api: Api, call: Call) -> Reply:
@@ -216,8 +256,24 @@ async def get_openapi(api: Api, _call: Call) -> Reply:
 
 async def get_metrics(api: Api, _call: Call) -> Reply:
     port = api.port
-    text = exposition(await port.stats(), await port.reasons(), await port.status())
+    keys = [service.key for service in (await port.configuration()).services]
+    stats = tuple([one async for one in _found(keys, port.stats)])
+    reasons, status = await port.reasons(), await port.status()
+    text = await asyncio.to_thread(exposition, stats, reasons, status)
     return Reply(Text(text, CONTENT_TYPE_LATEST))
+
+
+async def _each(of: Callable[[Noun], BaseModel], nouns: Iterable[Noun]) -> AsyncIterator[BaseModel]:
+    for noun in nouns:
+        yield of(noun)
+
+
+async def _found(keys: Iterable[ServiceKey], count: Count[Noun]) -> AsyncIterator[Noun]:
+    for key in keys:
+        counted = await count(key)
+        if counted is not None:
+            yield counted
+        await asyncio.sleep(0)  # counting a service takes milliseconds: others have their turn
 
 
 async def _service(api: Api, key: ServiceKey) -> VirtualService:

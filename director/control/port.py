@@ -8,7 +8,7 @@ from typing import Protocol
 from director.config.diff import Change
 from director.model.configuration import Configuration
 from director.model.connection import ConnectionPage, ConnectionQuery
-from director.model.counters import DirectorStatus, ReasonCount, ServiceStats
+from director.model.counters import DirectorStatus, ReasonCount, ServiceStats, ServiceTotals
 from director.model.service import ServiceKey
 
 
@@ -30,8 +30,12 @@ class DirectorPort(Protocol):
         """List the connections that the query asks for."""
         ...
 
-    async def stats(self) -> tuple[ServiceStats, ...]:
-        """Return the numbers of every service, in the configuration's order."""
+    async def stats(self, service: ServiceKey) -> ServiceStats | None:
+        """Return the numbers of a service, or None where it is gone."""
+        ...
+
+    async def totals(self, service: ServiceKey) -> ServiceTotals | None:
+        """Return the numbers of a service as a whole, or None where it is gone."""
         ...
 
     async def zero(self, service: ServiceKey | None) -> None:

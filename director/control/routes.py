@@ -29,6 +29,7 @@ from director.control.documents import (
     Partial,
     ServiceList,
     ServicePatch,
+    StatsParameters,
     ZeroParameters,
 )
 from director.control.handlers import TOML, Api, Call, Reply
@@ -116,7 +117,10 @@ ROUTES = (
         "GET", "/v1/connections", "listConnections", "List or count connections",
         handlers.list_connections, ConnectionsAnswer, parameters=ConnectionParameters,
     ),
-    Route("GET", "/v1/stats", "getStats", "Show counters and rates", handlers.get_stats, StatsAnswer),
+    Route(
+        "GET", "/v1/stats", "getStats", "Show counters and rates",
+        handlers.get_stats, StatsAnswer, parameters=StatsParameters, refusals=(404,),
+    ),
     Route(
         "POST", "/v1/stats/zero", "zeroStats", "Set the counters of one service, or of all, to 0",
         handlers.zero_stats, parameters=ZeroParameters, status=204, refusals=(404,),

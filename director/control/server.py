@@ -22,13 +22,14 @@ from director.config.load import document_from, json_values, toml_values
 from director.control import openapi
 from director.control.answers import ErrorAnswer
 from director.control.documents import Partial
-from director.control.handlers import TOML, Api, Call, Reply, Text
+from director.control.handlers import TOML, Api, Call, Parts, Reply, Text
 from director.control.listening import OWNER_ONLY, Listening, listen
 from director.control.port import DirectorPort
 from director.control.routes import JSON, ROUTES, Route
 
 BODY_SECONDS = 10.0
 STOP_SECONDS = 2.0
+PART = 2**14  # bytes of a long answer that are written at once
 LINGERING_SECONDS = 1.0  # for the rest of a body that was refused
 _CONFLICTS = {
     Conflict.NONE: HTTPStatus.BAD_REQUEST,
@@ -108,9 +109,39 @@ def _served(route: Route, api: Api, body_seconds: float) -> Serve:
     async def serve(request: web.Request) -> web.StreamResponse:
         values = await _values(route, request, body_seconds) if route.request else None
         call = Call(request.match_info, _parameters(route, request), values)
-        return _response(route, await route.handler(api, call))
+        reply = await route.handler(api, call)
+        if isinstance(reply.body, Parts):
+            return await _in_parts(route, request, reply.body)
+        return _response(route, reply)
 
     return serve
+
+
+async def _in_parts(route: Route, request: web.Request, parts: Parts) -> web.StreamResponse:
+    """Answer item by item; an answer that fits one part goes out as any other does."""
+    response: web.StreamResponse | None = None
+    text, after = parts.around
+    separator = ""
+    async for item in parts.items:
+        text, separator = f"{text}{separator}{item.model_dump_json()}", ","
+        if len(text) > PART:
+            response = response or await _begun(route, request)
+            await response.write(text.encode())
+            await asyncio.sleep(0)  # a write that fits the socket's buffer gives nobody else a turn
+            text = ""
+    text += after
+    if response is None:
+        return web.Response(body=text.encode(), status=route.status, content_type=JSON)
+    await response.write(text.encode())
+    await response.write_eof()
+    return response
+
+
+async def _begun(route: Route, request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(status=route.status)
+    response.content_type = JSON
+    await response.prepare(request)
+    return response
 
 
 def _response(route: Route, reply: Reply) -> web.Response:
@@ -120,6 +151,7 @@ def _response(route: Route, reply: Reply) -> web.Response:
         return web.Response(body=reply.body.data, status=route.status, headers=headers)
     if reply.body is None:
         return web.Response(status=route.status, headers=headers)
+    assert not isinstance(reply.body, Parts)
     data = reply.body.model_dump_json().encode()
     return web.Response(body=data, status=route.status, headers=headers, content_type=JSON)
 

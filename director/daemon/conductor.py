@@ -19,7 +19,7 @@ from director.commands import Command
 from director.daemon.errors import DaemonError
 from director.daemon.interfaces import Interfaces
 from director.daemon.orders import Orders
-from director.daemon.scouting import Scout, new_addresses
+from director.daemon.scouting import Scout
 from director.engine import Engine
 from director.events import ConfigurationApplied, Event, LinkChanged, LinkRemoved
 from director.host.addresses import Addresses
@@ -50,7 +50,7 @@ class Conductor:
 
     async def apply(self, configuration: Configuration) -> None:
         """Put a configuration in force; DaemonError when the machine did not take all of it."""
-        ways = await self._scout.ways(new_addresses(self._engine.configuration, configuration))
+        ways = await self._scout.ways(self._engine.new_addresses(configuration))
         failures = await self._take(self._waiting(ConfigurationApplied(configuration), *ways))
         if failures:
             raise DaemonError(errno.EIO, f"not all of the configuration is in force: {'; '.join(failures)}")

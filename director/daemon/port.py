@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from director.config.diff import Change, diff
 from director.config.errors import ConfigError, Fault
+from director.config.sharing import sharing
 from director.daemon.carrier import Datapath
 from director.daemon.conductor import Conductor
 from director.daemon.interfaces import Interfaces
@@ -26,7 +27,7 @@ from director.host.addresses import Addresses
 from director.host.watcher import Watcher
 from director.model import Configuration, ServiceKey, Settings
 from director.model.connection import ConnectionPage, ConnectionQuery
-from director.model.counters import DirectorStatus, InterfaceStatus, ReasonCount, ServiceStats
+from director.model.counters import DirectorStatus, InterfaceStatus, ReasonCount, ServiceStats, ServiceTotals
 
 Read = TypeVar("Read")
 
@@ -53,18 +54,23 @@ class Port:
 
     async def apply(self, configuration: Configuration) -> tuple[Change, ...]:
         """Put the configuration in force; ConfigError where the director has no room for it."""
+        before = self.engine.configuration
+        configuration = sharing(before, configuration)
         refused = self.engine.why_refused(configuration)
         if refused is not None:
             raise ConfigError([Fault("", "too much", "what there is room for", refused)])
-        changes = diff(self.engine.configuration, configuration)
+        changes = diff(before, configuration)
         await self.conductor.apply(configuration)
         return changes
 
     async def connections(self, query: ConnectionQuery) -> ConnectionPage:
         return await self._read(lambda: self.datapath.connections(query))
 
-    async def stats(self) -> tuple[ServiceStats, ...]:
-        return self.numbers.stats()
+    async def stats(self, service: ServiceKey) -> ServiceStats | None:
+        return self.numbers.stats(service)
+
+    async def totals(self, service: ServiceKey) -> ServiceTotals | None:
+        return self.numbers.totals(service)
 
     async def zero(self, service: ServiceKey | None) -> None:
         self.numbers.zero(service)

@@ -142,7 +142,7 @@ class Running:
         for going_on in (
             conductor.attend(),
             orders.ask(),
-            every(TICK_SECONDS, lambda: _as_coroutine(numbers.tick)),
+            every(TICK_SECONDS, lambda: _beside(reading, numbers.tick)),
             every(CENSUS_SECONDS, lambda: self._count(datapath, reading)),
             every(REFRESH_SECONDS, lambda: _refresh(engine, shells.neighbours)),
             self._beat(),
@@ -235,8 +235,9 @@ async def every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
             log.warning("periodic work failed", why=str(error))
 
 
-async def _as_coroutine(act: Callable[[], None]) -> None:
-    act()
+async def _beside(executor: Executor, act: Callable[[], None]) -> None:
+    """Do this beside the loop, and wait until it is done."""
+    await asyncio.get_running_loop().run_in_executor(executor, act)
 
 
 async def _refresh(engine: Engine, neighbours: Neighbours) -> None:

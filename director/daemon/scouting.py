@@ -21,7 +21,7 @@ from director.events import Event, NeighbourChanged, RouteResolved
 from director.host.neighbours import Neighbours
 from director.host.routes import resolve_route
 from director.host.watcher import Watcher
-from director.model import Configuration, Route
+from director.model import Route
 
 PATIENCE = 0.3
 """Seconds that an order may wait for its servers' ways."""
@@ -57,13 +57,3 @@ class Scout:
             learn(
                 NeighbourChanged(await self._neighbours.found(event.route.interface, event.route.neighbour))
             )
-
-
-def new_addresses(before: Configuration, after: Configuration) -> tuple[IPAddress, ...]:
-    """List the destinations' addresses that the second configuration has and the first has not."""
-    known = frozenset(_addresses(before))
-    return tuple(dict.fromkeys(address for address in _addresses(after) if address not in known))
-
-
-def _addresses(configuration: Configuration) -> Iterable[IPAddress]:
-    return (one.address for service in configuration.services for one in service.destinations)

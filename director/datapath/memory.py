@@ -8,14 +8,16 @@ not known here. What a destination id stands for is asked of whoever gave it out
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from operator import truediv
 from typing import Any
 
 from director.datapath._native import ffi, lib
 from director.datapath.errors import DatapathError
 from director.datapath.listing import Holder, entry_of, query_of
 from director.model.connection import ConnectionPage, ConnectionQuery
-from director.model.counters import Counters, ReasonCount, TableStatus, Verdict
+from director.model.counters import Counters, Rates, ReasonCount, TableStatus, Verdict
+from director.stats import PER_SECOND
 
 VERDICTS = (Verdict.PASS, Verdict.DROP, Verdict.TRANSMIT)
 Holders = Callable[[int], Holder | None]
@@ -39,6 +41,11 @@ class Memory:
         self._datapath = datapath
         self._sets = sets
         self._holders = holders
+        self._service_zeros: dict[int, Counters] = {}
+        self._destination_zeros: dict[int, Counters] = {}
+        self._rates = ffi.gc(lib.lb_rates_new(), lib.lb_rates_free)
+        if self._rates == ffi.NULL:
+            raise MemoryError
 
     def apply_wrr(self, changes: tuple[tuple[int, int, int], ...]) -> None:
         """Carry out changes of destination lists on wrr cursors: (service id, gcd, max weight) each."""
@@ -49,8 +56,31 @@ class Memory:
         """Forget what was known of ids that are given out anew."""
         for service in services:
             lib.lb_datapath_reset_service(self._datapath, service)
+            lib.lb_rates_begin_service(self._rates, self._datapath, service)
+            self._service_zeros.pop(service, None)
         for destination in destinations:
             lib.lb_datapath_reset_dest(self._datapath, destination)
+            lib.lb_rates_begin_dest(self._rates, self._datapath, destination)
+            self._destination_zeros.pop(destination, None)
+
+    def zero(self, services: Iterable[int], destinations: Iterable[int]) -> None:
+        """Let counters and rates of these ids begin at 0 now. The workers' counters go on: what they had is
+        remembered here.
+        """
+        for service in services:
+            self._service_zeros[service] = _counters(
+                lib.lb_datapath_service_counters(self._datapath, service)
+            )
+            lib.lb_rates_begin_service(self._rates, self._datapath, service)
+        for destination in destinations:
+            self._destination_zeros[destination] = _counters(
+                lib.lb_datapath_dest_counters(self._datapath, destination)
+            )
+            lib.lb_rates_begin_dest(self._rates, self._datapath, destination)
+
+    def tick(self, services: int, destinations: int) -> None:
+        """Take the readings for the rates, of the ids below these; due every `stats.TICK_SECONDS`."""
+        lib.lb_rates_tick(self._rates, self._datapath, services, destinations)
 
     def census(self) -> frozenset[int]:
         """Return the destination ids that live entries refer to."""
@@ -77,10 +107,18 @@ class Memory:
         return ConnectionPage(tuple(e for e in entries if e is not None), total, cursor[0] or None)
 
     def service_counters(self, service: int) -> Counters:
-        return _counters(lib.lb_datapath_service_counters(self._datapath, service))
+        counted = _counters(lib.lb_datapath_service_counters(self._datapath, service))
+        return _since(counted, self._service_zeros.get(service))
 
     def destination_counters(self, destination: int) -> Counters:
-        return _counters(lib.lb_datapath_dest_counters(self._datapath, destination))
+        counted = _counters(lib.lb_datapath_dest_counters(self._datapath, destination))
+        return _since(counted, self._destination_zeros.get(destination))
+
+    def service_rates(self, service: int) -> Rates:
+        return _rates(lib.lb_rates_service(self._rates, service))
+
+    def destination_rates(self, destination: int) -> Rates:
+        return _rates(lib.lb_rates_dest(self._rates, destination))
 
     def destination_connections(self, destination: int) -> tuple[int, int]:
         """Return the active and the inactive connections."""
@@ -107,6 +145,14 @@ def _reason(number: int, count: int) -> ReasonCount:
 
 def _counters(raw: Any) -> Counters:
     return Counters(raw.connections, raw.packets_in, raw.bytes_in, raw.packets_out, raw.bytes_out)
+
+
+def _since(counted: Counters, zero: Counters | None) -> Counters:
+    return counted if zero is None else counted - zero
+
+
+def _rates(raw: Any) -> Rates:
+    return Rates(*map(truediv, raw.scaled, PER_SECOND))
 
 
 def check(code: int, what: str) -> None:

@@ -38,6 +38,15 @@ class Counters:
             self.bytes_out + other.bytes_out,
         )
 
+    def __sub__(self, other: Counters) -> Counters:
+        return Counters(
+            self.connections - other.connections,
+            self.packets_in - other.packets_in,
+            self.bytes_in - other.bytes_in,
+            self.packets_out - other.packets_out,
+            self.bytes_out - other.bytes_out,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
@@ -78,6 +87,17 @@ class ServiceStats:
     @property
     def inactive(self) -> int:
         return sum(each.inactive for each in self.destinations)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTotals:
+    """One service's numbers without those of its destinations, whose connections are added up."""
+
+    service: ServiceKey
+    counters: Counters
+    rates: Rates
+    active: int
+    inactive: int
 
 
 class Verdict(Enum):

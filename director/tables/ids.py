@@ -80,6 +80,11 @@ class _Pool:
         self._next += 1
         return self._next - 1
 
+    @property
+    def end(self) -> int:
+        """Return the first id that nobody ever had."""
+        return self._next
+
     def give_back(self, number: int) -> None:
         heappush(self._free, number)
 
@@ -93,6 +98,16 @@ class IdRegistry:
         self._destination_pool = _Pool(MAX_DESTS)
         self._retired: dict[ServiceKey, None] = {}
         self._holders: dict[int, tuple[ServiceKey, Destination]] = {}
+        self._present: dict[ServiceKey, tuple[VirtualService, ServiceIds]] = {}
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """Return the first ids that no service and no destination ever had."""
+        return self._service_pool.end, self._destination_pool.end
+
+    def of(self, key: ServiceKey) -> tuple[VirtualService, ServiceIds] | None:
+        """Look up a present service, and the ids that belong to it as it is now."""
+        return self._present.get(key)
 
     def holder(self, number: int) -> tuple[ServiceKey, Destination] | None:
         """Look up whose a destination id is, or was last while connections may still refer to it."""
@@ -136,6 +151,7 @@ class IdRegistry:
         self._retire_all_but(service.key, held, wanted)
         holdings = [held.destinations[key] for key in wanted]
         ids = ServiceIds(held.id, tuple(h.id for h in holdings), tuple(h.last_weight for h in holdings))
+        self._present[service.key] = service, ids
         return Assignment(ids, (held.id,) if anew else (), new)
 
     def release(self, key: ServiceKey) -> None:
@@ -143,6 +159,7 @@ class IdRegistry:
         held = self._services[key]
         held.present, held.unseen = False, 0
         self._retired[key] = None
+        del self._present[key]
         self._retire_all_but(key, held, ())
 
     def census(self, referred: frozenset[int]) -> None:

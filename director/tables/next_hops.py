@@ -41,6 +41,10 @@ class NextHops:
         """Return the addresses that packets are sent to."""
         return tuple(self._wanted)
 
+    def wants(self, address: IPAddress) -> bool:
+        """Tell whether packets are sent to this address."""
+        return address in self._wanted
+
     @property
     def needed_neighbours(self) -> tuple[NeighbourPlace, ...]:
         """Return the neighbours that the wanted addresses are reached through."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 from director.commands import (
@@ -21,6 +22,7 @@ from director.events import (
     RoutesChanged,
 )
 from director.model import (
+    Configuration,
     Neighbour,
     OwnAddress,
 )
@@ -212,3 +214,12 @@ def test_the_state_of_each_way_is_told() -> None:
         NextHopStatus(RS1, NextHopState.RESOLVED, "eth0", RS1, MAC1),
         NextHopStatus(RS2, NextHopState.NO_ROUTE),
     )
+
+
+def test_the_addresses_that_a_configuration_brings_are_new_once_and_only_until_it_is_applied() -> None:
+    engine = Engine()
+    wanted = Configuration((WEB, DNS))
+    assert engine.new_addresses(wanted) == (RS1, RS2)
+    engine.handle(applied(WEB, DNS))
+    assert engine.new_addresses(wanted) == ()
+    assert engine.new_addresses(deepcopy(wanted)) == ()

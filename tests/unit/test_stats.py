@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from director.model.counters import Counters, Rates
-from director.stats import FRACTION_BITS, TICK_SECONDS, Estimator, SmoothedRate
-
-COUNTER = st.integers(0, 2**64 - 1)
+from director.stats import FRACTION_BITS, TICK_SECONDS, SmoothedRate
 
 
 def series(*growths: int, fraction_bits: int = 10) -> list[float]:
@@ -50,34 +48,6 @@ def test_fixed_point_stays_within_its_error_of_the_exact_average(growths: list[i
     for growth, got in zip(growths, series(*growths), strict=True):
         exact += (growth / TICK_SECONDS - exact) / 4
         assert abs(got - exact) <= 4 / 1024 + exact * 1e-9
-
-
-def test_each_counter_has_its_own_rate() -> None:
-    estimator = Estimator[int]()
-    estimator.tick({7: Counters(8, 16, 24, 32, 40)})
-    assert estimator.rates(7) == Rates(1.0, 2.0, 3.0, 4.0, 5.0)
-
-
-def test_a_key_that_was_never_counted_has_no_rate() -> None:
-    assert Estimator[int]().rates(7) == Rates()
-
-
-def test_a_removed_destination_goes_on_from_its_old_totals() -> None:
-    estimator = Estimator[int]()
-    estimator.tick({7: Counters(800, 800, 800, 800, 800)})
-    estimator.tick({})
-    assert estimator.rates(7) == Rates()
-    estimator.tick({7: Counters(808, 808, 808, 808, 808)})
-    assert estimator.rates(7) == Rates(1.0, 1.0, 1.0, 1.0, 1.0)
-
-
-def test_a_forgotten_key_begins_at_0() -> None:
-    estimator = Estimator[int]()
-    estimator.tick({7: Counters(800), 8: Counters(8)})
-    estimator.forget(7)
-    assert (estimator.rates(7), estimator.rates(8)) == (Rates(), Rates(connections=1.0))
-    estimator.tick({7: Counters(8), 8: Counters(8)})
-    assert (estimator.rates(7), estimator.rates(8)) == (Rates(connections=1.0), Rates(connections=0.75))
 
 
 def test_the_names_are_those_of_the_counters() -> None:

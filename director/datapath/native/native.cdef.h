@@ -145,6 +145,21 @@ void lb_sweeper_free(struct lb_sweeper *sweeper);
 uint32_t lb_sweep(struct lb_sweeper *sweeper, uint32_t sets, uint32_t now);
 uint64_t lb_conns_places(const struct lb_datapath *datapath, uint32_t kind);
 
+/* rates.h */
+#define LB_COUNTED ...
+struct lb_rate {
+	uint64_t total[5];
+	int64_t scaled[5];
+};
+struct lb_rates;
+struct lb_rates *lb_rates_new(void);
+void lb_rates_free(struct lb_rates *rates);
+void lb_rates_tick(struct lb_rates *rates, const struct lb_datapath *datapath, uint32_t services, uint32_t dests);
+void lb_rates_begin_service(struct lb_rates *rates, const struct lb_datapath *datapath, uint32_t id);
+void lb_rates_begin_dest(struct lb_rates *rates, const struct lb_datapath *datapath, uint32_t id);
+struct lb_rate lb_rates_service(const struct lb_rates *rates, uint32_t id);
+struct lb_rate lb_rates_dest(const struct lb_rates *rates, uint32_t id);
+
 /* worker.h */
 struct lb_pool;
 struct lb_pool *lb_pool_new(struct lb_datapath *datapath, uint32_t threads);

@@ -7,6 +7,7 @@
 #include "datapath.h"
 #include "guard.h"
 #include "image.h"
+#include "rates.h"
 #include "try.h"
 #include "worker.h"
 

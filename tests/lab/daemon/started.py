@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from director.host.addresses import Addresses, present_addresses
 from director.model import Settings
 from director.model.configuration import Carriage, DatapathKind
 from director.model.connection import ConnectionPage, ConnectionQuery
-from director.model.counters import Counters, ReasonCount, TableStatus
+from director.model.counters import Counters, Rates, ReasonCount, TableStatus
 from tests.lab.segment import Segment
 
 VIP, SERVER = IPAddress("192.0.2.1"), IPAddress("10.0.0.2")
@@ -96,8 +96,20 @@ class Recording:
     def table(self) -> TableStatus:
         return TableStatus(1024, 0)
 
+    def tick(self, services: int, destinations: int) -> None:
+        pass
+
+    def zero(self, services: Iterable[int], destinations: Iterable[int]) -> None:
+        self.told.append(("zero", tuple(services), tuple(destinations)))
+
     def service_counters(self, service: int) -> Counters:
         return Counters(service)
+
+    def service_rates(self, service: int) -> Rates:
+        return Rates()
+
+    def destination_rates(self, destination: int) -> Rates:
+        return Rates()
 
     def destination_counters(self, destination: int) -> Counters:
         return Counters(destination)

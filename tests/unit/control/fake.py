@@ -28,6 +28,7 @@ from director.model.counters import (
     Rates,
     ReasonCount,
     ServiceStats,
+    ServiceTotals,
     TableStatus,
     Verdict,
 )
@@ -125,8 +126,14 @@ class FakeDirector:
         end = query.cursor + len(page)
         return ConnectionPage(tuple(page), len(found), end if page and end < len(found) else None)
 
-    async def stats(self) -> tuple[ServiceStats, ...]:
-        return STATS
+    async def stats(self, service: ServiceKey) -> ServiceStats | None:
+        return next((one for one in STATS if one.service == service), None)
+
+    async def totals(self, service: ServiceKey) -> ServiceTotals | None:
+        found = await self.stats(service)
+        if found is None:
+            return None
+        return ServiceTotals(service, found.counters, found.rates, found.active, found.inactive)
 
     async def zero(self, service: ServiceKey | None) -> None:
         self.zeroed.append(service)

@@ -12,14 +12,15 @@ from director.config.diff import DestinationAdded, SettingChanged
 from director.config.errors import Fault
 from director.control.answers import (
     ChangesAnswer,
+    ConnectionAnswer,
     ConnectionsAnswer,
     ErrorAnswer,
     ReasonsAnswer,
+    ServiceStatsAnswer,
     StatsAnswer,
     StatusAnswer,
     StopAnswer,
 )
-from director.model.connection import ConnectionPage
 from tests.unit.control.fake import ENTRIES, FIRST, REASONS, STATS, STATUS, WEB
 
 COUNTERS = {"connections": 5, "packets_in": 50, "bytes_in": 5000, "packets_out": 10, "bytes_out": 1000}
@@ -118,10 +119,10 @@ ANSWERS: dict[str, tuple[BaseModel, object]] = {
         },
     ),
     "connections": (
-        ConnectionsAnswer.of(ConnectionPage(ENTRIES[:1], 5, 1)),
+        ConnectionsAnswer(connections=tuple(map(ConnectionAnswer.of, ENTRIES[:1])), total=5, next_cursor=1),
         {"connections": [CONNECTION], "total": 5, "next_cursor": 1},
     ),
-    "stats": (StatsAnswer.of(STATS[:1]), {"services": [SERVICE_STATS]}),
+    "stats": (StatsAnswer(services=(ServiceStatsAnswer.of(STATS[0]),)), {"services": [SERVICE_STATS]}),
     "reasons": (
         ReasonsAnswer.of(REASONS[1:]),
         {

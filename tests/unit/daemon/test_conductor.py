@@ -46,9 +46,9 @@ class Around:
     newly_taken: bool = False
     learnt: tuple[Event, ...] = ()
 
-    @property
-    def configuration(self) -> Configuration:
-        return Configuration()
+    def new_addresses(self, configuration: Configuration) -> tuple[IPAddress, ...]:
+        servers = [one for service in configuration.services for one in service.destinations]
+        return tuple(server.address for server in servers)
 
     async def ways(self, addresses: Sequence[IPAddress]) -> tuple[Event, ...]:
         if addresses:

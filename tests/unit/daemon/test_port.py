@@ -21,7 +21,16 @@ from director.host.addresses import HeldAddress
 from director.model import Configuration, Link, Protocol, ServiceKey, Settings, VirtualService
 from director.model.configuration import Carriage, DatapathKind
 from director.model.connection import ConnectionPage, ConnectionQuery
-from director.model.counters import DirectorStatus, InterfaceStatus, NextHopStatus, TableStatus
+from director.model.counters import (
+    Counters,
+    DirectorStatus,
+    InterfaceStatus,
+    NextHopStatus,
+    Rates,
+    ServiceStats,
+    ServiceTotals,
+    TableStatus,
+)
 
 ETH0 = Link(2, "eth0", EUI("02-00-00-00-00-01"), 1500, up=True)
 SERVICE = VirtualService(ServiceKey(Protocol.TCP, IPAddress("192.0.2.1"), 80))
@@ -47,6 +56,12 @@ class Rooms:
 
     async def apply(self, configuration: Configuration) -> None:
         self.configuration = configuration
+
+    def stats(self, key: ServiceKey) -> ServiceStats | None:
+        return ServiceStats(key, Counters(7), Rates())
+
+    def totals(self, key: ServiceKey) -> ServiceTotals | None:
+        return ServiceTotals(key, Counters(7), Rates(), 3, 2)
 
     def next_hop_status(self) -> tuple[NextHopStatus, ...]:
         return ()
@@ -117,6 +132,12 @@ def test_the_status_is_told_whole_but_for_an_interface_that_just_went() -> None:
 
 def test_connections_are_the_data_paths() -> None:
     assert asked(Rooms(), "connections", ConnectionQuery(limit=7)) == ConnectionPage((), 7)
+
+
+def test_numbers_are_those_of_one_service() -> None:
+    key = SERVICE.key
+    assert asked(Rooms(), "stats", key) == ServiceStats(key, Counters(7), Rates())
+    assert asked(Rooms(), "totals", key) == ServiceTotals(key, Counters(7), Rates(), 3, 2)
 
 
 def test_stopping_begins_the_end() -> None:

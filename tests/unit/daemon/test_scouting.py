@@ -1,26 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which servers a configuration brings that were not there before. The scouting itself: tests/lab/daemon."""
+"""What a scout brings back when nothing can be learnt. The scouting itself: tests/lab/daemon."""
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from netaddr import IPAddress
 
-from director.daemon.scouting import new_addresses
-from director.model import Configuration, Destination, ForwardingMethod, Protocol, ServiceKey, VirtualService
+from director.daemon.scouting import Scout
 
 
-def services(*servers: str) -> Configuration:
-    destinations = tuple(Destination(IPAddress(server), 80, ForwardingMethod.DR) for server in servers)
-    keys = (ServiceKey(Protocol.TCP, IPAddress("192.0.2.1"), port) for port in (80, 443))
-    return Configuration(tuple(VirtualService(key, destinations=destinations) for key in keys))
+class DeafKernel:
+    """Answers nothing, ever."""
+
+    async def route(self, *_: Any, **__: Any) -> Any:
+        await asyncio.Event().wait()
 
 
-def test_an_address_is_new_once_however_many_services_use_it() -> None:
-    assert new_addresses(services("10.0.0.1"), services("10.0.0.3", "10.0.0.1", "10.0.0.2")) == (
-        IPAddress("10.0.0.3"),
-        IPAddress("10.0.0.2"),
-    )
+class Links:
+    links: dict[int, Any] = {}  # noqa: RUF012 - nobody writes
 
 
-def test_nothing_is_new_in_the_same_configuration() -> None:
-    assert new_addresses(services("10.0.0.1"), services("10.0.0.1")) == ()
+def test_an_order_does_not_wait_for_a_kernel_that_does_not_answer() -> None:
+    scout = Scout(DeafKernel(), Links(), None)  # type: ignore[arg-type]
+    assert asyncio.run(scout.ways([IPAddress("10.0.0.1")])) == ()
+
+
+def test_without_addresses_there_is_nothing_to_ask() -> None:
+    scout = Scout(None, Links(), None)  # type: ignore[arg-type]
+    assert asyncio.run(scout.ways(())) == ()

@@ -11,7 +11,7 @@ from director.datapath._native import ffi, lib
 from director.datapath.errors import DatapathError
 from director.datapath.memory import Memory, check, reasons, sets_for
 from director.model.connection import ConnectionPage, ConnectionQuery
-from director.model.counters import Counters, TableStatus
+from director.model.counters import Counters, Rates, TableStatus
 
 SETS = 1024
 
@@ -36,6 +36,14 @@ def test_what_nobody_used_is_empty(memory: Memory) -> None:
     assert (memory.service_counters(1), memory.destination_counters(1)) == (Counters(), Counters())
     assert memory.destination_connections(1) == (0, 0)
     assert memory.reasons() == reasons()
+
+
+def test_what_is_given_out_anew_has_no_zero_and_no_rate(memory: Memory) -> None:
+    memory.zero([1], [7])
+    memory.reset((1,), (7,))
+    memory.tick(2, 8)
+    assert (memory.service_counters(1), memory.service_rates(1)) == (Counters(), Rates())
+    assert (memory.destination_counters(7), memory.destination_rates(7)) == (Counters(), Rates())
 
 
 def test_a_failure_of_c_says_what_and_why() -> None:
