@@ -142,15 +142,14 @@ class Programs:
     def __init__(self, kind: ProgramKind, loaded: Any, tables: Tables, *, owner: bool) -> None:
         self.kind = kind
         self.tables = tables
-        name = f"lb_{kind.value}".encode()
-        self.descriptor: int = lib.bpf_program__fd(lib.bpf_object__find_program_by_name(loaded, name))
         self._object = loaded
+        self.descriptor = self.program(f"lb_{kind.value}")
         self._owner = owner
 
     @classmethod
-    def load(cls, kind: ProgramKind, sizes: TableSizes) -> Self:
-        """Load a program with tables of its own."""
-        loaded = _load(kind, sizes, {})
+    def load(cls, kind: ProgramKind, sizes: TableSizes, room: Path = ROOM) -> Self:
+        """Load a program with tables of its own; another room's object may hold more programs."""
+        loaded = _load(kind, sizes, {}, room)
         descriptors = {name: _descriptor(loaded, name) for name in sizes.entries()}
         try:
             tables = Tables(descriptors, sizes, _descriptor(loaded, GRACE))
@@ -182,6 +181,14 @@ class Programs:
     def swap(self, image: bytes) -> None:
         self.tables.swap(image)
 
+    def program(self, name: str) -> int:
+        """Return the descriptor of a program in this object."""
+        return int(lib.bpf_program__fd(lib.bpf_object__find_program_by_name(self._object, name.encode())))
+
+    def map(self, name: str) -> int:
+        """Return the descriptor of a map in this object."""
+        return _descriptor(self._object, name)
+
     def close(self) -> None:
         """Unload. What is attached to an interface lives on there, with its tables."""
         if self._owner:
@@ -189,9 +196,9 @@ class Programs:
         lib.bpf_object__close(self._object)
 
 
-def _load(kind: ProgramKind, sizes: TableSizes, present: Mapping[str, int]) -> Any:
+def _load(kind: ProgramKind, sizes: TableSizes, present: Mapping[str, int], room: Path = ROOM) -> Any:
     """Open an object, set what is known at load time only, and load it over the maps in `present`."""
-    path = ROOM / f"{kind.value}.bpf.o"
+    path = room / f"{kind.value}.bpf.o"
     lib.libbpf_set_print(ffi.NULL)
     opened = lib.bpf_object__open_file(os.fsencode(path), ffi.NULL)
     if opened == ffi.NULL:
