@@ -11,87 +11,29 @@
 #include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/ether.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
+#include "frame.h"
 
 enum {
 	BATCH = 32,
-	PAYLOAD = 18,
-	FIRST_PORT = 1024,
-	FIRST_SOURCE = 0x0a400000, /* 10.64.0.0: 256 addresses, the port tells flows of one address apart */
 };
-
-struct frame {
-	uint8_t destination[6], source[6];
-	uint16_t type;
-	uint8_t version, tos;
-	uint16_t length, id, fragment;
-	uint8_t ttl, protocol;
-	uint16_t checksum;
-	uint32_t from, to;
-	uint16_t from_port, to_port, udp_length, udp_checksum;
-	uint8_t payload[PAYLOAD];
-} __attribute__((packed, aligned(2)));
-
-_Static_assert(sizeof(struct frame) == 60, "the smallest frame that Ethernet has");
 
 struct flood {
 	int fd;
-	struct frame frames[BATCH];
+	struct frame blank, frames[BATCH];
 	struct iovec parts[BATCH];
 	struct mmsghdr messages[BATCH];
 	struct sockaddr_ll to;
 };
 
-static uint32_t words(const void *at, size_t length, uint32_t sum)
-{
-	const uint8_t *bytes = at;
-
-	for (size_t i = 0; i + 1 < length; i += 2)
-		sum += bytes[i] | bytes[i + 1] << 8;
-	return sum;
-}
-
-static uint16_t fold(uint32_t sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~((sum & 0xffff) + (sum >> 16));
-}
-
-/* Give a frame its flow, and both checksums anew. */
-static void address(struct frame *frame, uint32_t flow)
-{
-	frame->from = htonl(FIRST_SOURCE + (flow & 0xff));
-	frame->from_port = htons(FIRST_PORT + (flow >> 8));
-	frame->checksum = 0;
-	frame->checksum = fold(words(&frame->version, 20, 0));
-	frame->udp_checksum = 0;
-	frame->udp_checksum = fold(words(&frame->from, 8 + 8 + PAYLOAD, htons(IPPROTO_UDP) + frame->udp_length));
-	if (frame->udp_checksum == 0)
-		frame->udp_checksum = 0xffff;
-}
-
-static void prepare(struct flood *flood, const uint8_t *mac, uint32_t to, uint16_t port)
+static void prepare(struct flood *flood)
 {
 	for (int i = 0; i < BATCH; i++) {
-		struct frame *frame = &flood->frames[i];
-
-		*frame = (struct frame){.source = {2, 0, 0, 0, 0, 1},
-					.type = htons(ETH_P_IP),
-					.version = 0x45,
-					.length = htons(20 + 8 + PAYLOAD),
-					.ttl = 64,
-					.protocol = IPPROTO_UDP,
-					.to = to,
-					.to_port = htons(port),
-					.udp_length = htons(8 + PAYLOAD)};
-		memcpy(frame->destination, mac, ETH_ALEN);
-		flood->parts[i] = (struct iovec){frame, sizeof(*frame)};
+		flood->parts[i] = (struct iovec){&flood->frames[i], sizeof(flood->frames[i])};
 		flood->messages[i].msg_hdr = (struct msghdr){.msg_name = &flood->to,
 							     .msg_namelen = sizeof(flood->to),
 							     .msg_iov = &flood->parts[i],
@@ -116,17 +58,17 @@ static void wait_until(double moment)
 		;
 }
 
-static long run(struct flood *flood, unsigned long flows, double pace, double seconds)
+static long run(struct flood *flood, __u32 flows, double pace, double seconds)
 {
 	double start = now();
-	unsigned long flow = 0;
+	__u32 flow = 0;
 	long sent = 0;
 
 	while (now() < start + seconds) {
 		int taken;
 
 		for (int i = 0; i < BATCH; i++) {
-			address(&flood->frames[i], flow);
+			frame_write(&flood->frames[i], &flood->blank, flow);
 			flow = flow + 1 == flows ? 0 : flow + 1;
 		}
 		taken = sendmmsg(flood->fd, flood->messages, BATCH, 0);
@@ -158,10 +100,12 @@ int main(int count, char **word)
 					.sll_protocol = htons(ETH_P_IP),
 					.sll_halen = ETH_ALEN,
 					.sll_ifindex = (int)if_nametoindex(word[1])};
-	prepare(&flood, mac->ether_addr_octet, to.s_addr, (uint16_t)strtoul(word[4], NULL, 10));
+	flood.blank = frame_blank(mac->ether_addr_octet, to.s_addr, (__u16)strtoul(word[4], NULL, 10));
+	prepare(&flood);
 	start = now();
-	sent =
-	    flood.fd < 0 ? -1 : run(&flood, strtoul(word[5], NULL, 10), strtod(word[6], NULL), strtod(word[7], NULL));
+	sent = flood.fd < 0
+		   ? -1
+		   : run(&flood, (__u32)strtoul(word[5], NULL, 10), strtod(word[6], NULL), strtod(word[7], NULL));
 	if (sent < 0) {
 		perror("flood");
 		return 1;

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The goals that the `packet` data path has, and whether the samples meet them. Pure."""
+"""The goals that the data paths have, and whether the samples meet them. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.contenders import BY_NAME, DNAT, FORWARD, HAPROXY
+from bench.contenders import BARE_XDP, BY_NAME, DIRECT, DNAT, FORWARD, HAPROXY, METHODS, NGINX_STREAM
 from bench.measures import MEASURES
 from bench.samples import Better, Quantity, Sample, ratio
 
@@ -22,25 +22,50 @@ class Goal:
     bound: float
 
 
-def _goals(datapath: str) -> tuple[Goal, ...]:
-    every = tuple(f"{datapath}-{method}" for method in ("dr", "tun", "nat"))
-    forwarding = tuple((name, BY_NAME[name].forwarding) for name in every)
+def _names(datapath: str) -> tuple[str, ...]:
+    return tuple(f"{datapath}-{method}" for method in METHODS)
+
+
+def _against(reference: str, text: str, quantity: str, bound: float, datapath: str) -> tuple[Goal, ...]:
+    """Every method against the same reference."""
+    return tuple(Goal(text, quantity, name, reference, bound) for name in _names(datapath))
+
+
+def _against_forwarding(text: str, quantity: str, bound: float, datapath: str) -> tuple[Goal, ...]:
+    """Every method against the kernel's forwarding of the same shape."""
+    names = _names(datapath)
+    return tuple(Goal(text, quantity, name, BY_NAME[name].forwarding, bound) for name in names)
+
+
+def _bulk(bound: float, datapath: str) -> tuple[Goal, ...]:
+    down = f"bulk TCP down: {bound:g} of kernel forwarding"
     return (
-        *(
-            Goal("bulk TCP up: 0.8 of kernel forwarding", "upload", name, base, 0.8)
-            for name, base in forwarding
-        ),
-        Goal("bulk TCP down: 0.8 of kernel forwarding", "download", f"{datapath}-nat", FORWARD, 0.8),
-        *(Goal("64-byte packets: 2 times nftables DNAT's cost", "cost", name, DNAT, 2.0) for name in every),
-        *(
-            Goal("64-byte packets, many flows: 2 times nftables DNAT's cost", "cost-many", name, DNAT, 2.0)
-            for name in every
-        ),
-        *(Goal("connections/s: above HAProxy's", "connections", name, HAPROXY, 1.0) for name in every),
+        *_against_forwarding(f"bulk TCP up: {bound:g} of kernel forwarding", "upload", bound, datapath),
+        Goal(down, "download", f"{datapath}-nat", FORWARD, bound),
     )
 
 
-GOALS = _goals("packet")
+COST, MANY = (
+    "64-byte packets: 2 times nftables DNAT's cost",
+    "64-byte packets, many flows: 2 times nftables DNAT's cost",
+)
+CORE, REQUESTS = "64-byte packets, one core:", "HTTP requests/s:"
+GOALS = (
+    *_bulk(0.8, "packet"),
+    *_against(DNAT, COST, "cost", 2.0, "packet"),
+    *_against(DNAT, MANY, "cost-many", 2.0, "packet"),
+    *_against(HAPROXY, "connections/s: above HAProxy's", "connections", 1.0, "packet"),
+    *_bulk(0.95, "tc"),
+    *_against_forwarding(f"{CORE} kernel forwarding's", "one-core", 1.0, "tc"),
+    *_against(DNAT, f"{CORE} 1.7 times nftables DNAT's", "one-core", 1.7, "tc"),
+    *_against(DIRECT, f"{REQUESTS} 0.8 of no director's", "keepalive", 0.8, "tc"),
+    *_against(DNAT, f"{REQUESTS} above nftables DNAT's", "keepalive", 1.0, "tc"),
+    *_against(NGINX_STREAM, f"{REQUESTS} 1.6 times nginx stream's", "keepalive", 1.6, "tc"),
+    *_against(HAPROXY, f"{REQUESTS} 1.6 times HAProxy's", "keepalive", 1.6, "tc"),
+    *_against(BARE_XDP, f"{CORE} 0.7 of bare XDP_TX's", "one-core", 0.7, "xdp"),
+    *_against_forwarding(f"{CORE} 2 times kernel forwarding's", "one-core", 2.0, "xdp"),
+    *_against(DNAT, f"{CORE} 3 times nftables DNAT's", "one-core", 3.0, "xdp"),
+)
 
 
 @dataclass(frozen=True, slots=True)

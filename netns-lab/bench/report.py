@@ -23,6 +23,7 @@ OVERVIEW = {
     "upload": "Gbit/s up",
     "download": "Gbit/s down",
     "packets": "kpps",
+    "one-core": "kpps, one core",
     "cost": "ns/packet",
 }
 FORMAT = 1

@@ -7,6 +7,7 @@ Pure: constants and text. Every program serves or forwards the same three ports.
 from pathlib import Path
 
 TOPOLOGY = Path(__file__).parent / "triangle.toml"
+FRAMES = "frames.bpf.o"  # in the directory of the bench's own programs
 VIP = "192.0.2.1"
 CLIENTS = "10.1.0.0/24"
 CLIENT_PAST = "10.3.0.10"

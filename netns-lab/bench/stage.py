@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.contenders import Contender, Start
-from bench.scene import BULK, DISCARD, HTTP, SERVER_PAST, TOPOLOGY, VIP, web_server
+from bench.contenders import TOOLS, Carries, Contender, Start, xdp
+from bench.scene import BULK, DISCARD, FRAMES, HTTP, SERVER_PAST, TOPOLOGY, VIP, web_server
 from lab import Lab, LabError, Process, RunningNode
 
 DEADLINE = 20.0
 POLL_INTERVAL = 0.05
+PATIENCE = "0.25"  # seconds that a request has: what comes before the director is ready gets lost
 # Ahead of everything else at ingress, take IPv4 from the stack (return 2: drop); ARP goes on.
 SINK = (
     "tc", "filter", "add", "dev", "{leg}", "ingress", "protocol", "ip", "pref", "1",
@@ -58,9 +59,11 @@ class Stage:
         return "past", self._mac("server", "past")
 
     @property
-    def exit(self) -> str:
-        """The server's leg that requests arrive on."""
-        return "back" if self.contender.is_director else "past"
+    def exit(self) -> tuple[RunningNode, str]:
+        """The leg that requests come to at last, and whose it is."""
+        if self.contender.carries is Carries.BACK:
+            return self.client, "front"
+        return self.server, "back" if self.contender.is_director else "past"
 
     def flood_command(self, flows: int, pace: float, seconds: float) -> tuple[str, ...]:
         """Say the generator's command line, on the first core that there is."""
@@ -69,23 +72,40 @@ class Stage:
         arguments = (leg, mac, self.target, DISCARD, flows, pace, seconds)
         return ("taskset", "-c", core, str(self.tools / "flood"), *map(str, arguments))
 
+    def inject_command(self, flows: int, seconds: float) -> tuple[str, ...]:
+        """Say the command line of the generator in the kernel, on the first core that there is."""
+        leg, mac = self.entrance
+        core = str(min(os.sched_getaffinity(0)))
+        arguments = (self.tools / FRAMES, leg, mac, self.target, DISCARD, flows, seconds)
+        return ("taskset", "-c", core, str(self.tools / "inject"), *map(str, arguments))
+
     def open_sink(self) -> None:
-        """Have the server drop what arrives, as early and as cheaply as can be."""
-        self.server.run(
-            ("tc", "qdisc", "add", "dev", self.exit, "clsact")
-        )  # there already, if it unwraps tunnels
-        self.server.output_of([word.format(leg=self.exit) for word in SINK])
+        """Have the server drop what arrives, as early and as cheaply as can be at a leg without a program."""
+        node, leg = self.exit
+        node.run(("tc", "qdisc", "add", "dev", leg, "clsact"))  # there already, if it unwraps tunnels
+        node.output_of([word.format(leg=leg) for word in SINK])
+
+    def open_driver_sink(self) -> None:
+        """Have what comes by a driver dropped there, and the director's leg take what inject.c makes."""
+        self.open_sink()
+        node, leg = self.exit
+        self.run(node, xdp(leg, "swallow"))
+        self.run(self.lab.node("director"), ("ethtool", "-K", "front", "gro", "on"))
 
     def received(self) -> int:
-        """Count the frames that arrived at the server's leg."""
-        path = f"/sys/class/net/{self.exit}/statistics/rx_packets"
-        return int(self.server.output_of(("cat", path)))
+        """Count the frames that arrived at the last leg."""
+        node, leg = self.exit
+        return int(node.output_of(("cat", f"/sys/class/net/{leg}/statistics/rx_packets")))
 
     def start_bulk_server(self) -> Process:
         """Start iperf3's server."""
         process = self.server.start(("iperf3", "-s", "-p", str(BULK)), log="iperf3")
         self.server.wait_port("tcp", "::", BULK)
         return process
+
+    def run(self, node: RunningNode, command: Sequence[str]) -> None:
+        """Run a command of a contender in a node, to its good end."""
+        node.output_of([word.replace(TOOLS, str(self.tools)) for word in command])
 
     def _mac(self, node: str, leg: str) -> str:
         return self.lab.node(node).output_of(("cat", f"/sys/class/net/{leg}/address")).strip()
@@ -102,9 +122,10 @@ def stage(contender: Contender, tools: Path, name: str) -> Iterator[Stage]:
         for step in contender.steps:
             node = lab.node(step.node)
             for command in step.commands:
-                node.output_of(command)
+                ready.run(node, command)
             running += [_start(node, program) for program in step.programs]
-        _wait_for_answer(ready, running)
+        if contender.carries is not Carries.BACK:
+            _wait_for_answer(ready, running)
         yield ready
 
 
@@ -121,7 +142,7 @@ def _start(node: RunningNode, program: Start) -> Process:
 
 def _wait_for_answer(ready: Stage, running: Sequence[Process]) -> None:
     deadline = time.monotonic() + DEADLINE
-    ask = ("curl", "-sS", "--max-time", "1", "-o", "/dev/null", ready.url)
+    ask = ("curl", "-sS", "--max-time", PATIENCE, "-o", "/dev/null", ready.url)
     while (done := ready.client.run(ask)).returncode != 0:
         for process in running:
             if not process.is_running:

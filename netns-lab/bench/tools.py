@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bench's own two programs, flood.c and spare.c: compiled into a directory that goes with the bench."""
+"""The bench's own programs, for user space and the kernel, compiled into a directory that goes with it."""
 
 import os
 import subprocess
@@ -10,23 +10,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.readings import parse_pair
+from bench.scene import FRAMES
 from lab import LabError
 
-SOURCES = ("flood", "spare")
-COMPILE = ("gcc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-pthread")
+ROOM = Path(__file__).parent
+GCC = ("gcc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-pthread")
+CLANG = ("clang", "-O2", "-g", "-target", "bpf", "-mcpu=v3", "-fno-strict-aliasing", "-Wall", "-Wextra", "-c")
 
 
 @contextmanager
 def tools() -> Iterator[Path]:
     """Compile the programs and return their directory."""
-    with tempfile.TemporaryDirectory(prefix="director-bench-") as directory:
-        for name in SOURCES:
-            source = Path(__file__).parent / f"{name}.c"
-            command = (*COMPILE, "-o", f"{directory}/{name}", str(source))
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                raise LabError(f"{source} could not be compiled: {done.stderr.strip()}")
-        yield Path(directory)
+    with tempfile.TemporaryDirectory(prefix="director-bench-") as name:
+        directory = Path(name)
+        for program, libraries in (("flood", ()), ("spare", ()), ("inject", ("-lbpf",))):
+            _compile(GCC, ROOM / f"{program}.c", directory / program, *libraries)
+        _compile((*CLANG, *_multiarch_include()), ROOM / "frames.bpf.c", directory / FRAMES)
+        yield directory
+
+
+def _compile(compiler: tuple[str, ...], source: Path, target: Path, *libraries: str) -> None:
+    command = (*compiler, str(source), "-o", str(target), *libraries)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LabError(f"{source} could not be compiled: {done.stderr.strip()}")
+
+
+def _multiarch_include() -> tuple[str, ...]:
+    """Name the directory of <asm/types.h>, which Debian keeps apart for each architecture."""
+    said = subprocess.run(("gcc", "-print-multiarch"), capture_output=True, text=True, check=True)
+    directory = Path("/usr/include") / said.stdout.strip()
+    return (f"-I{directory}",) if directory.is_dir() else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,19 +17,21 @@ import pytest
 
 from bench.contenders import CONTENDERS
 from bench.course import turns
+from bench.measures import MEASURES
 from tests.needs import needs
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "bench", "--rounds", "1", "--seconds", "1", "--pace", "5000")
 DEADLINE = 300
-PATTERNS = {"every path": ("latency",), "every measure": ("/packet-nat", "cost/direct", "cost-many/direct")}
+EVERY_PATH = ("latency", "one-core/bare-xdp")
+EVERY_MEASURE = ("/packet-nat", "cost/direct", "cost-many/direct", "one-core/xdp-nat")
 
 pytestmark = [
     pytest.mark.lab,
     needs(
         "root", "netns", "packet-socket", "veth", "bpf", "clsact", "nft", "nginx", "nginx-stream", "haproxy"
     ),
-    needs("wrk", "iperf3", "curl", "tc", "gcc"),
+    needs("wrk", "iperf3", "curl", "tc", "gcc", "clang", "ethtool"),
 ]
 
 
@@ -58,15 +60,15 @@ def leftovers(process: subprocess.Popen[str], output: Path) -> list[str]:
     return namespaces + [path.name for path in (output / "labs").glob("*")]
 
 
-@pytest.mark.parametrize("what", PATTERNS)
-def test_a_short_bench_measures_and_writes_it_all_down(tmp_path: Path, what: str) -> None:
-    with bench(tmp_path, *PATTERNS[what]) as process:
+def test_a_short_bench_measures_and_writes_it_all_down(tmp_path: Path) -> None:
+    patterns = (*EVERY_PATH, *EVERY_MEASURE)
+    with bench(tmp_path, *patterns) as process:
         said, _ = process.communicate(timeout=DEADLINE)
     assert process.returncode == 0, said
     written = json.loads((tmp_path / "bench.json").read_text())
     wanted = {
         (turn.contender.name, quantity.name)
-        for turn in turns(1, PATTERNS[what])
+        for turn in turns(1, patterns)
         for quantity in turn.measure.quantities
     }
     assert {(one["contender"], one["quantity"]) for one in written["samples"]} == wanted
@@ -78,9 +80,10 @@ def test_a_short_bench_measures_and_writes_it_all_down(tmp_path: Path, what: str
     assert leftovers(process, tmp_path) == []
 
 
-def test_every_contender_is_in_the_test_of_every_path() -> None:
-    names = [turn.contender.name for turn in turns(1, PATTERNS["every path"])]
-    assert names == [contender.name for contender in CONTENDERS]
+def test_every_contender_and_every_measure_is_in_the_test_of_a_short_bench() -> None:
+    planned = tuple(turns(1, (*EVERY_PATH, *EVERY_MEASURE)))
+    assert {turn.contender for turn in planned} == set(CONTENDERS)
+    assert {turn.measure for turn in planned} == set(MEASURES)
 
 
 def test_an_interrupted_bench_leaves_nothing(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of contenders holds together."""
 
-from bench.contenders import BY_NAME, CONTENDERS, DATAPATHS, METHODS, Replies
+from bench.contenders import BY_NAME, CONTENDERS, DATAPATHS, FIT_FOR_XDP, METHODS, Replies
 
 
 def test_names_are_unique_and_every_data_path_competes_by_every_method() -> None:
@@ -10,7 +10,7 @@ def test_names_are_unique_and_every_data_path_competes_by_every_method() -> None
 
 
 def test_each_is_compared_with_forwarding_of_its_own_shape() -> None:
-    others = [one for one in CONTENDERS if one.is_director]
+    others = [one for one in CONTENDERS if one.is_director and one.replies is not Replies.NONE]
     assert [one.name for one in others if BY_NAME[one.forwarding].replies is not one.replies] == []
 
 
@@ -20,3 +20,9 @@ def test_only_what_bypasses_the_director_has_a_route_past_it() -> None:
 
     others = [one for one in CONTENDERS if one.is_director]
     assert [one.name for one in others if goes_past(one.steps) is not (one.replies is Replies.BYPASS)] == []
+
+
+def test_senders_and_receivers_are_made_fit_for_xdp_and_the_title_says_so() -> None:
+    fit = {one.name for one in CONTENDERS if set(FIT_FOR_XDP) <= set(one.steps)}
+    assert fit == {f"xdp-{method}" for method in METHODS}
+    assert fit == {one.name for one in CONTENDERS if one.title.endswith(", tx off")}

@@ -3,9 +3,11 @@
 
 import pytest
 
-from bench.contenders import CONTENDERS
+from bench.contenders import BARE_XDP, CONTENDERS
 from bench.course import estimate, is_chosen, turns
 from bench.measures import Effort
+
+ANSWERING = [one.name for one in CONTENDERS if one.name != BARE_XDP]
 
 
 @pytest.mark.parametrize(
@@ -27,19 +29,29 @@ def test_a_pattern_names_a_measure_a_path_or_both(name: str, patterns: tuple[str
 
 def test_each_round_begins_with_another_contender() -> None:
     order = [turn.contender.name for turn in turns(2, ("keepalive",))]
-    names = [contender.name for contender in CONTENDERS]
-    assert order == [*names, *names[1:], names[0]]
+    assert order == [*ANSWERING, *ANSWERING[1:], ANSWERING[0]]
 
 
 def test_what_is_compared_follows_each_other() -> None:
     measures = [turn.measure.name for turn in turns(1, ("keepalive", "upload"))]
-    assert measures == ["keepalive"] * len(CONTENDERS) + ["upload"] * len(CONTENDERS)
+    assert measures == ["keepalive"] * len(ANSWERING) + ["upload"] * len(ANSWERING)
 
 
 def test_proxies_carry_no_packets_and_only_passing_replies_are_downloads() -> None:
     taken = {turn.name for turn in turns(1, ())}
     assert {"cost/haproxy", "packets/nginx-stream", "download/packet-dr"} & taken == set()
     assert {"cost/packet-tun", "download/packet-nat", "download/direct", "upload/packet-dr"} <= taken
+
+
+def test_one_core_does_all_for_what_carries_packets_in_the_kernel_only() -> None:
+    assert [turn.contender.name for turn in turns(1, ("one-core",))] == [
+        "direct", "forward", "forward-bypass", "nft-dnat", "bare-xdp",
+        "tc-dr", "tc-tun", "tc-nat", "xdp-dr", "xdp-tun", "xdp-nat",
+    ]  # fmt: skip
+
+
+def test_what_is_turned_back_reaches_no_server() -> None:
+    assert [turn.name for turn in turns(1, ("/bare-xdp",))] == ["one-core/bare-xdp"]
 
 
 def test_the_estimate_grows_with_the_samples_and_their_length() -> None:
