@@ -56,10 +56,6 @@ def check_service(service: VirtualService, around: Surroundings) -> Checked:
 
 def _findings(service: VirtualService, around: Surroundings) -> Iterator[Finding]:
     key = service.key
-    if key.address.version == 6:
-        yield _problem(service, "its VIP is an IPv6 address", "its packets are left to the host's stack",
-                       "give it an IPv4 one")  # fmt: skip
-        return
     yield from _vip_findings(service, around)
     if not service.destinations:
         yield _note(service, "it has no server", "no client is answered",

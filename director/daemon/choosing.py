@@ -46,7 +46,7 @@ class Asked:
         card = self._look(index)
         known = hindrances(card)
         if known:
-            raise DatapathError(errno.EOPNOTSUPP, "\n".join(map(str, known)))
+            raise DatapathError(errno.EOPNOTSUPP, "; ".join(map(str, known)))
         return Carriage(self._kind, ASKED_FOR, _doubt(card))
 
     def instead(self, error: DatapathError) -> Carriage:

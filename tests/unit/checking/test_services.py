@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is judged of a service that a namespace can not show, or not alone; the rest is in tests/lab/check."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from netaddr import EUI, IPAddress
+
+from director.checking.findings import Checked, Finding, Level
+from director.checking.services import Surroundings, Way, check_service
+from director.model import Destination, ForwardingMethod, Protocol, Route, ServiceKey, VirtualService
+
+VIP, SERVER, OTHER = IPAddress("192.0.2.1"), IPAddress("10.0.0.2"), IPAddress("10.0.0.3")
+GATEWAY = IPAddress("10.0.0.254")
+KEY = ServiceKey(Protocol.UDP, VIP, 53)
+NAME = "udp:192.0.2.1:53"
+MAC = EUI("02-00-00-00-00-02")
+Problem = partial(Finding, NAME, Level.PROBLEM)
+Note = partial(Finding, NAME, Level.NOTE)
+
+
+def route(to: IPAddress, gateway: IPAddress | None = None, mtu: int = 1500) -> Route:
+    return Route(to, 2, gateway, IPAddress("10.0.0.1"), mtu)
+
+
+def service(*destinations: Destination) -> VirtualService:
+    return VirtualService(KEY, destinations=destinations)
+
+
+TUN = Destination(SERVER, 53, ForwardingMethod.TUN)
+ONE = service(Destination(SERVER, 53, ForwardingMethod.DR))
+FIT = Surroundings({SERVER: Way(route(SERVER), "eth0", MAC)}, taken=frozenset({"eth0"}))
+CASES = {
+    "nothing of a service that is fit": (ONE, FIT, ()),
+    "a VIP that nobody binds": (
+        ONE,
+        replace(FIT, binds_vips=False),
+        (
+            Note(
+                "192.0.2.1 is no address of this host",
+                "nobody here answers ARP for it",
+                "route it to this host, or ip address add 192.0.2.1/32 dev IFNAME",
+            ),
+        ),
+    ),
+    "no VIP that is bound": (ONE, replace(FIT, binds_vips=False, addresses=frozenset({VIP})), ()),
+    "the kernel's balancer": (
+        ONE,
+        replace(FIT, kernel_services=frozenset({KEY, replace(KEY, port=54)})),
+        (
+            Problem(
+                "the kernel's IPVS balances it too",
+                "two balancers would answer",
+                "ipvsadm -D -u 192.0.2.1:53",
+            ),
+        ),
+    ),
+    "no socket bound to another protocol's port": (
+        ONE,
+        replace(FIT, listeners=frozenset({replace(KEY, protocol=Protocol.TCP)})),
+        (),
+    ),
+    "servers that lack": (
+        service(),
+        FIT,
+        (Note("it has no server", "no client is answered", f"director server add {NAME} ADDRESS"),),
+    ),
+    "weights that are all 0": (
+        service(Destination(SERVER, 53, ForwardingMethod.DR, 0)),
+        FIT,
+        (
+            Note(
+                "every server has weight 0",
+                "no new client is answered",
+                f"director server edit {NAME} 10.0.0.2:53 --weight 1",
+            ),
+        ),
+    ),
+    "a gateway that does not answer": (
+        service(TUN),
+        replace(FIT, ways={SERVER: Way(route(SERVER, GATEWAY, 1600), "eth0")}),
+        (
+            Problem(
+                "10.0.0.254, the gateway to server 10.0.0.2, does not answer ARP on eth0",
+                "nothing is sent to it",
+                "ping -c 1 10.0.0.254",
+            ),
+        ),
+    ),
+    "a tunnel that is too small once": (
+        service(TUN, replace(TUN, address=OTHER)),
+        replace(
+            FIT,
+            ways={one: Way(route(one), "eth0", MAC) for one in (SERVER, OTHER)},
+        ),
+        (
+            Note(
+                "a tunnel to 10.0.0.2 has room for packets of 1480 bytes",
+                "clients that send 1500 are told to send less",
+                "ip link set eth0 mtu 1520, at the servers as well",
+            ),
+        ),
+    ),
+    "no tunnel that is large enough": (
+        service(TUN),
+        replace(FIT, ways={SERVER: Way(route(SERVER, None, 1520), "eth0", MAC)}),
+        (),
+    ),
+    "nothing of a way that nobody asked": (ONE, replace(FIT, ways={}), ()),
+}
+
+
+@pytest.mark.parametrize(("asked", "around", "wanted"), CASES.values(), ids=CASES)
+def test_is_told(asked: VirtualService, around: Surroundings, wanted: tuple[Finding, ...]) -> None:
+    count = len(asked.destinations)
+    words = f"{NAME} with {count} server{'' if count == 1 else 's'}"
+    assert check_service(asked, around) == Checked(NAME, words, wanted)
