@@ -48,7 +48,8 @@ def check(
     """Name what keeps packets from being forwarded.
 
     Looks at the rights and the kernel, each interface and its offloads, and each service with the way to its
-    servers, and says what mends it; changes nothing. Exit status 1 if there is a problem; notes do not count. To be run as root.
+    servers, and says what mends it; changes nothing. Exit status 1 if there is a problem;
+    notes do not count. To be run as root.
     """
     from director.cli import evidence
 
