@@ -51,10 +51,11 @@ def entry_of(raw: Any, holders: Callable[[int], Holder | None], now: int) -> Con
     if holder is None:
         return None
     service, destination = holder
+    family = lib.lb_conn_family_of(ffi.addressof(raw))
     return ConnectionEntry(
         protocol=PROTOCOLS[raw.protocol],
-        client=Endpoint(_address(raw.caddr, raw.family), _port(raw.cport)),
-        virtual=Endpoint(_address(raw.vaddr, raw.family), _port(raw.vport)),
+        client=Endpoint(_address(raw.caddr, family), _port(raw.cport)),
+        virtual=Endpoint(_address(raw.vaddr, family), _port(raw.vport)),
         destination=Endpoint(destination.address, _reached_port(service, destination)),
         method=destination.method,
         state=STATES[lib.lb_conn_state_of(ffi.addressof(raw))],

@@ -8,13 +8,17 @@
 SEC("tc")
 int lb_tc(struct __sk_buff *ctx)
 {
+	const struct lb_image_header *image;
 	struct lb_result result;
 
 	if (ctx->pkt_type != PACKET_HOST || ctx->protocol != lb_htons(LB_ETH_P_IP) || ctx->vlan_present)
 		return TC_ACT_UNSPEC;
 	if (lb_data(ctx) + LB_PULL > lb_data_end(ctx))
 		bpf_skb_pull_data(ctx, ctx->len < LB_PULL ? ctx->len : LB_PULL);
-	result = lb_forward(ctx);
+	image = lb_image(ctx);
+	if (!image)
+		return TC_ACT_UNSPEC;
+	result = lb_forward(ctx, image);
 	lb_finish(ctx, &result);
 	if (result.verdict == LB_PASS)
 		return TC_ACT_UNSPEC;

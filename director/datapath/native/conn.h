@@ -28,9 +28,12 @@ static LB_INLINE int lb_conn_swap(struct lb_conn *conn, u64 from, u64 to)
 
 static LB_INLINE u64 lb_key_hash(struct lb_ctx *ctx, const struct lb_key *key)
 {
-	u64 hash = lb_mix_addr(lb_conn_seed(ctx), &key->source);
+	u64 hash = lb_mix(lb_conn_seed(ctx), (u64)key->destination.word[0] << 32 | key->source.word[0]);
 
-	hash = lb_mix_addr(hash, &key->destination);
+	if (key->family != LB_FAMILY_IPV4) {
+		hash = lb_mix_addr(hash, &key->source);
+		hash = lb_mix_addr(hash, &key->destination);
+	}
 	return lb_mix(hash, (u64)key->kind << 48 | (u64)key->protocol << 32 | (u64)key->sport << 16 | key->dport);
 }
 
@@ -60,10 +63,19 @@ static LB_INLINE u32 lb_conn_place(struct lb_ctx *ctx, u64 hash, u32 i)
 	return lb_conn_set(ctx, hash, i / LB_WAYS) * LB_WAYS + (lb_conn_way(hash) + i) % LB_WAYS;
 }
 
+/* Have the first place of this hash on its way from memory; eBPF knows no other prefetch than a load. */
+static LB_INLINE void lb_conn_expect(struct lb_ctx *ctx, u64 hash)
+{
+	const struct lb_conn *conn = lb_conn_at(ctx, lb_conn_place(ctx, hash, 0));
+
+	if (conn)
+		(void)*(const volatile u64 *)&conn->control;
+}
+
 static LB_INLINE int lb_conn_has_key(const struct lb_conn *conn, const struct lb_key *key)
 {
 	return conn->cport == key->sport && conn->vport == key->dport && conn->protocol == key->protocol &&
-	       conn->family == key->family && lb_addr_equal(&conn->caddr, &key->source) &&
+	       lb_conn_family(conn) == key->family && lb_addr_equal(&conn->caddr, &key->source) &&
 	       lb_addr_equal(&conn->vaddr, &key->destination);
 }
 
@@ -75,7 +87,7 @@ struct lb_found {
 };
 
 /* The live flow that a REPLY or FRAGMENT entry speaks of. 1 when it is still the same flow. */
-static LB_INLINE int lb_conn_flow_at(struct lb_ctx *ctx, u32 index, struct lb_found *flow)
+static LB_INLINE int lb_conn_flow_at(struct lb_ctx *ctx, u32 now, u32 index, struct lb_found *flow)
 {
 	struct lb_conn *conn = lb_conn_at(ctx, index);
 	u64 control;
@@ -83,34 +95,32 @@ static LB_INLINE int lb_conn_flow_at(struct lb_ctx *ctx, u32 index, struct lb_fo
 	if (!conn)
 		return 0;
 	control = lb_conn_control(conn);
-	if (lb_control_kind(control) != LB_CONN_FLOW || !lb_conn_alive(conn, control, lb_now(ctx)))
+	if (lb_control_kind(control) != LB_CONN_FLOW || !lb_conn_alive(conn, control, now))
 		return 0;
 	*flow = (struct lb_found){.conn = conn, .control = control, .index = index};
 	return 1;
 }
 
-static LB_INLINE int lb_conn_flow_of_reply(struct lb_ctx *ctx, const struct lb_found *reply, struct lb_found *flow)
+static LB_INLINE int lb_conn_flow_of_reply(struct lb_ctx *ctx, u32 now, const struct lb_found *reply,
+					   struct lb_found *flow)
 {
-	return lb_conn_flow_at(ctx, reply->conn->peer, flow) && flow->conn->peer == reply->index;
+	return lb_conn_flow_at(ctx, now, reply->conn->peer, flow) && flow->conn->peer == reply->index;
 }
 
 /* Whether an entry counts in a search. A flow that has expired may leave its REPLY standing until it is swept. */
-static LB_INLINE int lb_conn_counts(struct lb_ctx *ctx, struct lb_found *found)
+static LB_INLINE int lb_conn_counts(struct lb_ctx *ctx, u32 now, struct lb_found *found)
 {
 	struct lb_found flow;
 
-	return lb_conn_alive(found->conn, found->control, lb_now(ctx)) &&
-	       (lb_control_kind(found->control) != LB_CONN_REPLY || lb_conn_flow_of_reply(ctx, found, &flow));
+	return lb_conn_alive(found->conn, found->control, now) &&
+	       (lb_control_kind(found->control) != LB_CONN_REPLY || lb_conn_flow_of_reply(ctx, now, found, &flow));
 }
 
 /* Search for the live entry with this key: its index, and its control word as it was when the key was compared. */
-LB_SUBPROGRAM u32 lb_conn_search(struct lb_ctx *ctx, const struct lb_key *key, u64 *control)
+LB_SUBPROGRAM u32 lb_conn_search(struct lb_ctx *ctx, u32 now, const struct lb_key *key, u64 hash, u64 *control)
 {
-	u64 hash;
-
 	if (!key || !control)
 		return LB_CONN_NOBODY;
-	hash = lb_key_hash(ctx, key);
 	for (u32 i = 0; i < LB_SETS * LB_WAYS; i++) {
 		struct lb_found place = {.index = lb_conn_place(ctx, hash, i)};
 
@@ -121,7 +131,7 @@ LB_SUBPROGRAM u32 lb_conn_search(struct lb_ctx *ctx, const struct lb_key *key, u
 		if (place.control == 0)
 			break;
 		if (lb_control_tag(place.control) != lb_hash_tag(hash) || !lb_conn_has_key(place.conn, key) ||
-		    !lb_conn_counts(ctx, &place))
+		    !lb_conn_counts(ctx, now, &place))
 			continue;
 		*control = place.control;
 		if (lb_conn_control(place.conn) == place.control)
@@ -130,13 +140,29 @@ LB_SUBPROGRAM u32 lb_conn_search(struct lb_ctx *ctx, const struct lb_key *key, u
 	return LB_CONN_NOBODY;
 }
 
-/* Find the live entry with this key; FLOW keys find REPLY entries too. 1 when found. */
-static LB_INLINE int lb_conn_find(struct lb_ctx *ctx, const struct lb_key *key, struct lb_found *found)
+/* Whether this is the live flow with this key: what most searches end with at the first place. */
+static LB_INLINE int lb_conn_is(const struct lb_conn *conn, u64 control, u32 now, const struct lb_key *key, u64 hash)
 {
-	u64 control = 0;
-	u32 index = lb_conn_search(ctx, key, &control);
-	struct lb_conn *conn = lb_conn_at(ctx, index);
+	return lb_control_tag(control) == lb_hash_tag(hash) && lb_control_kind(control) == LB_CONN_FLOW &&
+	       !lb_expired(conn->expires, now) && lb_conn_has_key(conn, key);
+}
 
+/* Find the live entry with this key, of which this is the hash; FLOW keys find REPLY entries too. 1 when found. */
+static LB_INLINE int lb_conn_find(struct lb_ctx *ctx, u32 now, const struct lb_key *key, u64 hash,
+				  struct lb_found *found)
+{
+	u32 index = lb_conn_place(ctx, hash, 0);
+	struct lb_conn *conn = lb_conn_at(ctx, index);
+	u64 control = conn ? lb_conn_control(conn) : 0;
+
+	if (control == 0)
+		return 0;
+	if (conn && lb_conn_is(conn, control, now, key, hash) && lb_conn_control(conn) == control) {
+		*found = (struct lb_found){.conn = conn, .control = control, .index = index};
+		return 1;
+	}
+	index = lb_conn_search(ctx, now, key, hash, &control);
+	conn = lb_conn_at(ctx, index);
 	if (index == LB_CONN_NOBODY || !conn)
 		return 0;
 	*found = (struct lb_found){.conn = conn, .control = control, .index = index};
@@ -152,7 +178,7 @@ static LB_INLINE void lb_count_state(struct lb_ctx *ctx, u32 dest, u8 state, s32
 }
 
 /* Let go of what the entry held; the caller has won it by compare-and-swap. A flow takes its REPLY with it. */
-static LB_INLINE void lb_conn_release(struct lb_ctx *ctx, const struct lb_found *found)
+static LB_INLINE void lb_conn_release(struct lb_ctx *ctx, u32 now, const struct lb_found *found)
 {
 	struct lb_conn *conn = found->conn;
 	struct lb_conn *reply;
@@ -167,19 +193,19 @@ static LB_INLINE void lb_conn_release(struct lb_ctx *ctx, const struct lb_found 
 	control = lb_conn_control(reply);
 	if (lb_control_kind(control) != LB_CONN_REPLY)
 		return;
-	reply->expires = lb_now(ctx);
+	reply->expires = now;
 	lb_conn_swap(reply, control, (control & ~0xffULL) | LB_CONN_DEAD);
 }
 
 /* End an entry now. The one whose compare-and-swap wins takes back its counts. */
-static LB_INLINE void lb_conn_kill(struct lb_ctx *ctx, const struct lb_found *found)
+static LB_INLINE void lb_conn_kill(struct lb_ctx *ctx, u32 now, const struct lb_found *found)
 {
 	u64 bare = found->control & ~0xffULL;
 
 	if (!lb_conn_swap(found->conn, found->control, bare | LB_CONN_BUSY))
 		return;
-	lb_conn_release(ctx, found);
-	found->conn->expires = lb_now(ctx);
+	lb_conn_release(ctx, now, found);
+	found->conn->expires = now;
 	lb_store(&found->conn->control, bare | LB_CONN_DEAD);
 }
 
@@ -192,13 +218,13 @@ static LB_INLINE int lb_conn_claimable(const struct lb_conn *conn, u64 control, 
 }
 
 /* Take a place from whoever has it. 0 when another was quicker. */
-static LB_INLINE int lb_conn_take(struct lb_ctx *ctx, struct lb_found *found, u64 hash)
+static LB_INLINE int lb_conn_take(struct lb_ctx *ctx, u32 now, struct lb_found *found, u64 hash)
 {
 	u64 busy = lb_control(lb_hash_tag(hash), lb_control_version(found->control) + 1, 0, LB_CONN_BUSY);
 
 	if (!lb_conn_swap(found->conn, found->control, busy))
 		return 0;
-	lb_conn_release(ctx, found);
+	lb_conn_release(ctx, now, found);
 	found->control = busy;
 	return 1;
 }
@@ -212,22 +238,23 @@ static LB_INLINE int lb_conn_yields(u64 control)
 }
 
 /* For how many ms it has been idle. Less than nothing, when timeouts were shortened meanwhile. */
-static LB_INLINE s32 lb_conn_idle(struct lb_ctx *ctx, const struct lb_conn *conn, u64 control)
+static LB_INLINE s32 lb_conn_idle(struct lb_ctx *ctx, u32 now, const struct lb_conn *conn, u64 control)
 {
-	return (s32)(lb_now(ctx) + lb_timeout_ms(ctx, 0, lb_control_state(control)) - conn->expires);
+	return (s32)(now + lb_timeout_ms(ctx, lb_image(ctx), 0, lb_control_state(control)) - conn->expires);
 }
 
 /* Take this place if nobody is in it; else remember it in `victim` if its connection yields and is idle for longer. */
-static LB_INLINE int lb_conn_try(struct lb_ctx *ctx, u64 hash, struct lb_found *place, u32 *victim, s32 *longest)
+static LB_INLINE int lb_conn_try(struct lb_ctx *ctx, u32 now, u64 hash, struct lb_found *place, u32 *victim,
+				 s32 *longest)
 {
 	s32 idle;
 
 	place->control = lb_conn_control(place->conn);
-	if (lb_conn_claimable(place->conn, place->control, lb_now(ctx)) && lb_conn_take(ctx, place, hash))
+	if (lb_conn_claimable(place->conn, place->control, now) && lb_conn_take(ctx, now, place, hash))
 		return 1;
 	if (!lb_conn_yields(place->control))
 		return 0;
-	idle = lb_conn_idle(ctx, place->conn, place->control);
+	idle = lb_conn_idle(ctx, now, place->conn, place->control);
 	if (*victim == LB_CONN_NOBODY || idle > *longest) {
 		*victim = place->index;
 		*longest = idle;
@@ -236,20 +263,18 @@ static LB_INLINE int lb_conn_try(struct lb_ctx *ctx, u64 hash, struct lb_found *
 }
 
 /* Claim a place: its index, and its control word while it is claimed. LB_CONN_NOBODY when there is none. */
-LB_SUBPROGRAM u32 lb_conn_reserve(struct lb_ctx *ctx, const struct lb_key *key, u64 *control)
+LB_SUBPROGRAM u32 lb_conn_reserve(struct lb_ctx *ctx, u32 now, u64 hash, u64 *control)
 {
 	u32 victim = LB_CONN_NOBODY;
 	struct lb_found place;
 	s32 longest = 0;
-	u64 hash;
 
-	if (!key || !control)
+	if (!control)
 		return LB_CONN_NOBODY;
-	hash = lb_key_hash(ctx, key);
 	for (u32 i = 0; i < LB_SETS * LB_WAYS; i++) {
 		place.index = lb_conn_place(ctx, hash, i);
 		place.conn = lb_conn_at(ctx, place.index);
-		if (place.conn && lb_conn_try(ctx, hash, &place, &victim, &longest)) {
+		if (place.conn && lb_conn_try(ctx, now, hash, &place, &victim, &longest)) {
 			*control = place.control;
 			return place.index;
 		}
@@ -259,22 +284,27 @@ LB_SUBPROGRAM u32 lb_conn_reserve(struct lb_ctx *ctx, const struct lb_key *key, 
 	if (victim == LB_CONN_NOBODY || !place.conn)
 		return LB_CONN_NOBODY;
 	place.control = lb_conn_control(place.conn);
-	if (!lb_conn_yields(place.control) || !lb_conn_take(ctx, &place, hash))
+	if (!lb_conn_yields(place.control) || !lb_conn_take(ctx, now, &place, hash))
 		return LB_CONN_NOBODY;
 	*control = place.control;
 	return place.index;
 }
 
 /*
- * Claim a place for this key. When none is free, the half-open or UDP connection that has been idle for longest gives
+ * Claim a place for a key with this hash. When none is free, the half-open or UDP connection that has been idle for longest gives
  * way: a flood then fights for places with itself, not with established connections. 0 when there is none of those.
  */
-static LB_INLINE int lb_conn_claim(struct lb_ctx *ctx, const struct lb_key *key, struct lb_found *found)
+static LB_INLINE int lb_conn_claim(struct lb_ctx *ctx, u32 now, u64 hash, struct lb_found *found)
 {
-	u64 control = 0;
-	u32 index = lb_conn_reserve(ctx, key, &control);
+	u32 index = lb_conn_place(ctx, hash, 0);
 	struct lb_conn *conn = lb_conn_at(ctx, index);
+	u64 control = conn ? lb_conn_control(conn) : LB_CONN_BUSY;
 
+	*found = (struct lb_found){.conn = conn, .control = control, .index = index};
+	if (conn && lb_control_kind(control) <= LB_CONN_DEAD && lb_conn_take(ctx, now, found, hash))
+		return 1;
+	index = lb_conn_reserve(ctx, now, hash, &control);
+	conn = lb_conn_at(ctx, index);
 	if (index == LB_CONN_NOBODY || !conn)
 		return 0;
 	*found = (struct lb_found){.conn = conn, .control = control, .index = index};
@@ -289,8 +319,8 @@ static LB_INLINE void lb_conn_write_key(struct lb_conn *conn, const struct lb_ke
 	conn->cport = key->sport;
 	conn->vport = key->dport;
 	conn->protocol = key->protocol;
-	conn->family = key->family;
-	conn->method = 0;
+	conn->kin = key->family;
+	conn->client = 0;
 	conn->packets = 0;
 	conn->peer = 0;
 }
@@ -318,9 +348,11 @@ static LB_INLINE void lb_conn_set_state(struct lb_ctx *ctx, struct lb_found *fou
 	}
 }
 
-static LB_INLINE int lb_conn_flow_of_fragment(struct lb_ctx *ctx, const struct lb_found *piece, struct lb_found *flow)
+static LB_INLINE int lb_conn_flow_of_fragment(struct lb_ctx *ctx, u32 now, const struct lb_found *piece,
+					      struct lb_found *flow)
 {
-	return lb_conn_flow_at(ctx, piece->conn->peer, flow) && lb_control_tag(flow->control) == piece->conn->dest &&
+	return lb_conn_flow_at(ctx, now, piece->conn->peer, flow) &&
+	       lb_control_tag(flow->control) == piece->conn->dest &&
 	       lb_control_version(flow->control) == piece->conn->packets;
 }
 

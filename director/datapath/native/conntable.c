@@ -56,7 +56,7 @@ static struct lb_key lb_key_of(const struct lb_conn *conn, u64 control)
 	    .sport = conn->cport,
 	    .dport = conn->vport,
 	    .protocol = conn->protocol,
-	    .family = conn->family,
+	    .family = lb_conn_family(conn),
 	    .kind = lb_control_kind(control) == LB_CONN_FRAGMENT,
 	};
 }
@@ -70,9 +70,9 @@ static u32 lb_sweep_entry(struct lb_ctx *ctx, struct lb_found *found)
 	if (kind <= LB_CONN_BUSY)
 		return 0;
 	if (lb_conn_alive(found->conn, found->control, ctx->now) &&
-	    (kind != LB_CONN_REPLY || lb_conn_flow_of_reply(ctx, found, &flow)))
+	    (kind != LB_CONN_REPLY || lb_conn_flow_of_reply(ctx, ctx->now, found, &flow)))
 		return 0;
-	lb_conn_kill(ctx, found);
+	lb_conn_kill(ctx, ctx->now, found);
 	return kind == LB_CONN_FLOW;
 }
 
@@ -197,6 +197,11 @@ u8 lb_conn_state_of(const struct lb_conn *conn)
 	return lb_control_state(conn->control);
 }
 
+u8 lb_conn_family_of(const struct lb_conn *conn)
+{
+	return lb_conn_family(conn);
+}
+
 u32 lb_conn_packets_of(const struct lb_conn *conn)
 {
 	return conn->packets;
@@ -206,7 +211,7 @@ static int lb_client_matches(const struct lb_conn_query *query, const struct lb_
 {
 	if (query->client_family == 0)
 		return 1;
-	if (conn->family != query->client_family)
+	if (lb_conn_family(conn) != query->client_family)
 		return 0;
 	for (int i = 0; i < 4; i++)
 		if ((conn->caddr.word[i] & query->client_mask.word[i]) != query->client.word[i])
@@ -218,7 +223,7 @@ static int lb_conn_matches(const struct lb_conn_query *query, const struct lb_co
 {
 	if (query->protocol && conn->protocol != query->protocol)
 		return 0;
-	if (query->family && (conn->family != query->family || conn->vport != query->vport ||
+	if (query->family && (lb_conn_family(conn) != query->family || conn->vport != query->vport ||
 			      !lb_addr_equal(&conn->vaddr, &query->vaddr)))
 		return 0;
 	if (query->state_wanted && lb_control_state(conn->control) + 1 != query->state_wanted)
@@ -298,7 +303,7 @@ u64 lb_conns_end(struct lb_datapath *datapath, const struct lb_conn_query *query
 		if (!lb_conn_copy(datapath, index, now, &copy) || !lb_conn_matches(query, &copy))
 			continue;
 		found.control = copy.control;
-		lb_conn_kill(&ctx, &found);
+		lb_conn_kill(&ctx, now, &found);
 		ended++;
 	}
 	return ended;

@@ -44,6 +44,7 @@ u64 lb_conns_end(struct lb_datapath *datapath, const struct lb_conn_query *query
 
 /* Of a copied flow: its enum lb_conn_state, and the packets that the client sent on it. */
 u8 lb_conn_state_of(const struct lb_conn *conn);
+u8 lb_conn_family_of(const struct lb_conn *conn);
 u32 lb_conn_packets_of(const struct lb_conn *conn);
 
 struct lb_sweeper;

@@ -25,9 +25,16 @@ static LB_INLINE u16 lb_csum_fold(u64 sum)
 	return (u16)((sum & 0xffff) + (sum >> 16));
 }
 
+/* The same for a sum of fewer than 65,536 words of 16 bits. */
+static LB_INLINE u16 lb_csum_fold_words(u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (u16)((sum & 0xffff) + (sum >> 16));
+}
+
 static LB_INLINE void lb_csum_replace16(be16 *checksum, be16 from, be16 to)
 {
-	*checksum = ~lb_csum_fold((u64)(u16) ~*checksum + (u16)~from + to);
+	*checksum = ~lb_csum_fold_words((u32)(u16) ~*checksum + (u16)~from + to);
 }
 
 static LB_INLINE void lb_csum_replace32(be16 *checksum, be32 from, be32 to)
@@ -36,10 +43,10 @@ static LB_INLINE void lb_csum_replace32(be16 *checksum, be32 from, be32 to)
 }
 
 /* The header's own sum; 0xffff for a valid header, checksum field included. Options are the caller's business. */
-static LB_INLINE u64 lb_ipv4_sum(const struct lb_ipv4 *ip)
+static LB_INLINE u32 lb_ipv4_sum(const struct lb_ipv4 *ip)
 {
 	const be16 *word = (const be16 *)ip;
-	u64 sum = 0;
+	u32 sum = 0;
 
 	for (int i = 0; i < 10; i++)
 		sum += word[i];
@@ -49,7 +56,7 @@ static LB_INLINE u64 lb_ipv4_sum(const struct lb_ipv4 *ip)
 static LB_INLINE void lb_ipv4_checksum(struct lb_ipv4 *ip)
 {
 	ip->checksum = 0;
-	ip->checksum = ~lb_csum_fold(lb_ipv4_sum(ip));
+	ip->checksum = ~lb_csum_fold_words(lb_ipv4_sum(ip));
 }
 
 /* The sum of TCP's and UDP's pseudo-header (RFC 9293 §3.1), `length` in host order. */

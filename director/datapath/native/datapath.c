@@ -242,5 +242,5 @@ u32 lb_clock(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (u32)((u64)now.tv_sec * 1000 + (u64)now.tv_nsec / 1000000);
+	return lb_ms((u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec);
 }

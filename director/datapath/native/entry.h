@@ -42,10 +42,10 @@ struct lb_conn {
 	be16 cport;
 	be16 vport;
 	u8 protocol;
-	u8 family;
+	u8 kin; /* family in the lower four bits; FLOW: enum lb_method above it, as it was when the flow began */
 	union {
 		struct {
-			u16 method;  /* FLOW: enum lb_method, as it was when the flow began */
+			u16 client;  /* FLOW with NAT: a digest of what its REPLY knows of the client's whereabouts */
 			u32 packets; /* FLOW: packets in. FRAGMENT: version of its flow */
 		} LB_WIRE;
 		u8 client_mac[LB_ETH_ALEN]; /* REPLY */
@@ -79,9 +79,28 @@ static LB_INLINE u8 lb_control_kind(u64 control)
 	return (u8)control;
 }
 
+/*
+ * The data path's clock: a time in ns as ms, which wrap. A division would cost a packet several times as much. It loses a
+ * second in four centuries.
+ */
+static LB_INLINE u32 lb_ms(u64 ns)
+{
+	return (u32)((ns >> 20) * 4503599627ULL >> 32); /* 2^20 / 10^6 in 1 / 2^32 */
+}
+
 static LB_INLINE int lb_expired(u32 expires, u32 now)
 {
 	return (s32)(expires - now) <= 0;
+}
+
+static LB_INLINE u8 lb_conn_family(const struct lb_conn *conn)
+{
+	return conn->kin & 0xf;
+}
+
+static LB_INLINE u8 lb_conn_method(const struct lb_conn *conn)
+{
+	return conn->kin >> 4;
 }
 
 /* Whether an entry is in force. A REPLY has no time of its own: it lives as long as its flow. */

@@ -11,13 +11,14 @@
 
 static LB_INLINE void lb_count_in(struct lb_ctx *ctx, u32 dest, u32 service, u16 length)
 {
-	struct lb_counters *counters = lb_dest_counters(ctx, dest);
+	u32 worker = lb_worker(ctx);
+	struct lb_counters *counters = lb_dest_counters(ctx, worker, dest);
 
 	if (counters) {
 		counters->packets_in++;
 		counters->bytes_in += length;
 	}
-	counters = lb_service_counters(ctx, service);
+	counters = lb_service_counters(ctx, worker, service);
 	if (counters) {
 		counters->packets_in++;
 		counters->bytes_in += length;
@@ -26,13 +27,14 @@ static LB_INLINE void lb_count_in(struct lb_ctx *ctx, u32 dest, u32 service, u16
 
 static LB_INLINE void lb_count_out(struct lb_ctx *ctx, u32 dest, u32 service, u16 length)
 {
-	struct lb_counters *counters = lb_dest_counters(ctx, dest);
+	u32 worker = lb_worker(ctx);
+	struct lb_counters *counters = lb_dest_counters(ctx, worker, dest);
 
 	if (counters) {
 		counters->packets_out++;
 		counters->bytes_out += length;
 	}
-	counters = lb_service_counters(ctx, service);
+	counters = lb_service_counters(ctx, worker, service);
 	if (counters) {
 		counters->packets_out++;
 		counters->bytes_out += length;
@@ -41,11 +43,12 @@ static LB_INLINE void lb_count_out(struct lb_ctx *ctx, u32 dest, u32 service, u1
 
 static LB_INLINE void lb_count_connection(struct lb_ctx *ctx, u32 dest, u32 service)
 {
-	struct lb_counters *counters = lb_dest_counters(ctx, dest);
+	u32 worker = lb_worker(ctx);
+	struct lb_counters *counters = lb_dest_counters(ctx, worker, dest);
 
 	if (counters)
 		counters->connections++;
-	counters = lb_service_counters(ctx, service);
+	counters = lb_service_counters(ctx, worker, service);
 	if (counters)
 		counters->connections++;
 }
@@ -62,11 +65,12 @@ static LB_INLINE u8 lb_next_state(const struct lb_packet *packet, u8 state, enum
 }
 
 /* Step the flow by this packet, and wind up its timer. */
-static LB_INLINE void lb_flow_step(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_found *flow,
-				   const struct lb_dest *dest, enum lb_direction direction)
+static LB_INLINE void lb_flow_step(struct lb_ctx *ctx, const struct lb_image_header *image,
+				   const struct lb_packet *packet, struct lb_found *flow, const struct lb_dest *dest,
+				   enum lb_direction direction)
 {
 	u8 state = lb_next_state(packet, lb_control_state(flow->control), direction);
-	u32 expires = lb_now(ctx) + lb_timeout_ms(ctx, dest->timeouts, state);
+	u32 expires = packet->now + lb_timeout_ms(ctx, image, dest->timeouts, state);
 
 	lb_conn_set_state(ctx, flow, state);
 	if (flow->conn->expires != expires)
@@ -85,7 +89,21 @@ static LB_INLINE struct lb_key lb_reply_key(const struct lb_packet *packet, cons
 	return key;
 }
 
-/* NAT: write down which way the client is: behind the interface and the MAC that its packet came from. */
+enum { LB_CLIENT_CHECK = 256 }; /* packets of a flow, of which one is compared with the REPLY itself */
+
+/* NAT: a digest of which way the client is: the interface and the MAC that its packet came from. */
+static LB_INLINE u16 lb_client_digest(struct lb_ctx *ctx)
+{
+	const struct lb_eth *eth = lb_at(ctx, 0, sizeof(*eth));
+	const u16 *mac;
+
+	if (!eth)
+		return 0;
+	mac = (const u16 *)eth->src;
+	return lb_mix(lb_ingress(ctx), (u64)mac[0] << 32 | (u32)mac[1] << 16 | mac[2]) >> 48;
+}
+
+/* NAT: write down which way the client is. */
 static LB_INLINE void lb_write_client(struct lb_ctx *ctx, struct lb_conn *reply)
 {
 	const struct lb_eth *eth = lb_at(ctx, 0, sizeof(*eth));
@@ -110,55 +128,86 @@ static LB_INLINE int lb_flow_stands(const struct lb_found *flow)
 }
 
 /*
- * NAT: let replies follow a client that moved. The REPLY is locked for it, and must be this flow's under the lock: its
- * place, or the flow's, may be another's by now, and what is a MAC here are other fields there.
+ * NAT: let replies follow a client that moved. Its way is in the REPLY, a cache line that a packet need not touch: the
+ * flow has a digest of it, and the few moves that this does not tell are seen by a later packet. The REPLY is locked,
+ * and must be this flow's under the lock: its place, or the flow's, may be another's by now, and what is a MAC here are
+ * other fields there.
  */
 static LB_INLINE void lb_follow_client(struct lb_ctx *ctx, const struct lb_found *flow)
 {
-	struct lb_conn *reply = flow->conn->peer ? lb_conn_at(ctx, flow->conn->peer) : 0;
+	struct lb_conn *reply;
+	u16 client;
 	u64 control;
 
+	if (flow->conn->peer == 0)
+		return;
+	client = lb_client_digest(ctx);
+	if (flow->conn->client == client && flow->conn->packets % LB_CLIENT_CHECK)
+		return;
+	reply = lb_conn_at(ctx, flow->conn->peer);
 	if (!reply)
 		return;
 	control = lb_conn_control(reply);
 	if (lb_control_kind(control) != LB_CONN_REPLY || reply->peer != flow->index || !lb_client_moved(ctx, reply) ||
 	    !lb_conn_swap(reply, control, (control & ~0xffULL) | LB_CONN_BUSY))
 		return;
-	if (reply->peer == flow->index && lb_flow_stands(flow))
+	if (reply->peer == flow->index && lb_flow_stands(flow)) {
 		lb_write_client(ctx, reply);
+		flow->conn->client = client;
+	}
 	lb_store(&reply->control, control);
 }
 
-/* NAT: claim and fill in the reply direction of a flow that is claimed itself. 0 when the table is full. */
+/* NAT: claim and fill in the reply direction of the flow at this index, which is claimed itself: its own index. */
+LB_SUBPROGRAM u32 lb_enter_reply(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_dest *dest,
+				 u32 flow, u64 *control)
+{
+	struct lb_found reply;
+	struct lb_key key;
+
+	if (!packet || !dest || !control)
+		return LB_CONN_NOBODY;
+	key = lb_reply_key(packet, dest);
+	if (!lb_conn_claim(ctx, packet->now, lb_key_hash(ctx, &key), &reply))
+		return LB_CONN_NOBODY;
+	lb_conn_write_key(reply.conn, &key);
+	lb_write_client(ctx, reply.conn);
+	reply.conn->peer = flow;
+	*control = reply.control;
+	return reply.index;
+}
+
+/* NAT: open the reply direction of a flow that is claimed. 0 when the table is full. */
 static LB_INLINE int lb_open_reply(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_found *flow,
 				   const struct lb_dest *dest, struct lb_found *reply)
 {
-	struct lb_key key = lb_reply_key(packet, dest);
+	u64 control = 0;
+	u32 index = lb_enter_reply(ctx, packet, dest, flow->index, &control);
 
-	if (!lb_conn_claim(ctx, &key, reply))
+	if (index == LB_CONN_NOBODY)
 		return 0;
-	lb_conn_write_key(reply->conn, &key);
-	lb_write_client(ctx, reply->conn);
-	reply->conn->peer = flow->index;
-	flow->conn->peer = reply->index;
-	return 1;
+	*reply = (struct lb_found){.conn = lb_conn_at(ctx, index), .control = control, .index = index};
+	flow->conn->peer = index;
+	flow->conn->client = lb_client_digest(ctx);
+	return reply->conn != 0;
 }
 
 /* Enter a new flow to destination `id`. 0 when the table is full. */
-static LB_INLINE int lb_flow_open(struct lb_ctx *ctx, const struct lb_packet *packet, u32 id,
-				  const struct lb_dest *dest, struct lb_found *flow)
+static LB_INLINE int lb_flow_open(struct lb_ctx *ctx, const struct lb_image_header *image,
+				  const struct lb_packet *packet, u32 id, const struct lb_dest *dest,
+				  struct lb_found *flow)
 {
 	u8 state = lb_next_state(packet, LB_S_NONE, lb_direction_in(dest->method));
 	struct lb_found reply = {0};
 
-	if (!lb_conn_claim(ctx, &packet->key, flow))
+	if (!lb_conn_claim(ctx, packet->now, packet->hash, flow))
 		return 0;
 	lb_conn_write_key(flow->conn, &packet->key);
 	flow->conn->dest = id;
-	flow->conn->method = dest->method;
-	flow->conn->expires = lb_now(ctx) + lb_timeout_ms(ctx, dest->timeouts, state);
+	flow->conn->kin |= dest->method << 4;
+	flow->conn->expires = packet->now + lb_timeout_ms(ctx, image, dest->timeouts, state);
 	if (dest->method == LB_NAT && !lb_open_reply(ctx, packet, flow, dest, &reply)) {
-		flow->conn->expires = lb_now(ctx);
+		flow->conn->expires = packet->now;
 		lb_conn_publish(flow, 0, LB_CONN_DEAD);
 		return 0;
 	}
@@ -182,22 +231,33 @@ static LB_INLINE struct lb_key lb_fragment_key(const struct lb_packet *packet)
 	return key;
 }
 
+/* Enter where this first fragment's later ones go: to the flow of this index and control word. 0 when the table is full. */
+LB_SUBPROGRAM int lb_enter_fragment(struct lb_ctx *ctx, const struct lb_packet *packet, u32 index, u64 control)
+{
+	struct lb_found piece;
+	struct lb_key key;
+	u64 hash;
+
+	if (!packet)
+		return 0;
+	key = lb_fragment_key(packet);
+	hash = lb_key_hash(ctx, &key);
+	if (!lb_conn_find(ctx, packet->now, &key, hash, &piece) && !lb_conn_claim(ctx, packet->now, hash, &piece))
+		return 0;
+	lb_conn_write_key(piece.conn, &key);
+	piece.conn->peer = index;
+	piece.conn->dest = lb_control_tag(control);
+	piece.conn->packets = lb_control_version(control);
+	piece.conn->expires = packet->now + lb_timeout_ms(ctx, lb_image(ctx), 0, LB_TIMEOUT_FRAGMENT);
+	lb_conn_publish(&piece, 0, LB_CONN_FRAGMENT);
+	return 1;
+}
+
 /* Let the later fragments of this first one find the flow. Without a place for that they are left to the stack. */
 static LB_INLINE void lb_lead_fragments(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_found *flow)
 {
-	struct lb_key key = lb_fragment_key(packet);
-	struct lb_found piece;
-
-	if (!(packet->fragment & LB_IP_MF))
-		return;
-	if (!lb_conn_find(ctx, &key, &piece) && !lb_conn_claim(ctx, &key, &piece))
-		return;
-	lb_conn_write_key(piece.conn, &key);
-	piece.conn->peer = flow->index;
-	piece.conn->dest = lb_control_tag(flow->control);
-	piece.conn->packets = lb_control_version(flow->control);
-	piece.conn->expires = lb_now(ctx) + lb_timeout_ms(ctx, 0, LB_TIMEOUT_FRAGMENT);
-	lb_conn_publish(&piece, 0, LB_CONN_FRAGMENT);
+	if (packet->fragment & LB_IP_MF)
+		lb_enter_fragment(ctx, packet, flow->index, flow->control);
 }
 
 #endif

@@ -42,73 +42,72 @@ static LB_INLINE int lb_present(const struct lb_dest *dest)
 }
 
 /* Whether a SYN on a known flow opens a new one (conn_reuse_mode). */
-static LB_INLINE int lb_reuses(const struct lb_image_header *header, const struct lb_found *flow)
+static LB_INLINE int lb_reuses(const struct lb_image_header *image, const struct lb_found *flow)
 {
 	u8 state = lb_control_state(flow->control);
 
-	if (header->conn_reuse_mode == 0)
+	if (image->conn_reuse_mode == 0)
 		return 0;
 	return state == LB_S_TIME_WAIT || state == LB_S_CLOSE ||
-	       ((header->conn_reuse_mode & 2) && state == LB_S_FIN_WAIT && flow->conn->method != LB_NAT);
+	       ((image->conn_reuse_mode & 2) && state == LB_S_FIN_WAIT && lb_conn_method(flow->conn) != LB_NAT);
 }
 
 /* Whether expire_nodest_conn ends the flow: its destination was deleted, or is quiesced and this is a SYN. */
-static LB_INLINE int lb_expires(const struct lb_image_header *header, const struct lb_dest *dest, int syn)
+static LB_INLINE int lb_expires(const struct lb_image_header *image, const struct lb_dest *dest, int syn)
 {
-	return header->expire_nodest_conn && (!lb_present(dest) || (syn && dest->weight == 0));
+	return image->expire_nodest_conn && (!lb_present(dest) || (syn && dest->weight == 0));
 }
 
 /* Whether a packet of a known flow may go on with it; if not, the flow has been ended and the packet is a new one. */
-static LB_INLINE int lb_flow_holds(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_found *flow,
+static LB_INLINE int lb_flow_holds(struct lb_ctx *ctx, const struct lb_image_header *image,
+				   const struct lb_packet *packet, const struct lb_found *flow,
 				   const struct lb_dest *dest)
 {
-	const struct lb_image_header *header = lb_image_line(ctx, 0);
 	int syn = lb_is_syn(packet);
 
-	if (!header)
+	if (!lb_expires(image, dest, syn) && !(syn && lb_reuses(image, flow)))
 		return 1;
-	if (!lb_expires(header, dest, syn) && !(syn && lb_reuses(header, flow)))
-		return 1;
-	lb_conn_kill(ctx, flow);
+	lb_conn_kill(ctx, packet->now, flow);
 	return 0;
 }
 
 /* A packet of a known flow, whose destination is `dest`. */
-static LB_INLINE struct lb_result lb_forward_hit(struct lb_ctx *ctx, const struct lb_packet *packet,
-						 struct lb_found *flow, const struct lb_dest *dest)
+static LB_INLINE struct lb_result lb_forward_hit(struct lb_ctx *ctx, const struct lb_image_header *image,
+						 const struct lb_packet *packet, struct lb_found *flow,
+						 const struct lb_dest *dest)
 {
 	if (!lb_present(dest))
 		return lb_drop(LB_REASON_DEST_REMOVED);
-	lb_flow_step(ctx, packet, flow, dest, lb_direction_in(flow->conn->method));
+	lb_flow_step(ctx, image, packet, flow, dest, lb_direction_in(lb_conn_method(flow->conn)));
 	if (lb_flow_stands(flow))
 		flow->conn->packets++;
 	lb_follow_client(ctx, flow);
 	lb_count_in(ctx, flow->conn->dest, dest->service, packet->length);
 	lb_lead_fragments(ctx, packet, flow);
-	return lb_xmit(ctx, packet, dest, flow->conn->method, LB_REASON_HIT);
+	return lb_xmit(ctx, packet, dest, lb_conn_method(flow->conn), LB_REASON_HIT);
 }
 
 /* A packet of no known flow: a service's new connection, or none of our business. */
-static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struct lb_packet *packet)
+static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struct lb_image_header *image,
+						 const struct lb_packet *packet)
 {
-	const struct lb_service *service = lb_service_find(ctx, &packet->key);
-	const struct lb_image_header *header = lb_image_line(ctx, 0);
+	const struct lb_service *service = lb_service_find(ctx, image, &packet->key);
 	const struct lb_dest *dest;
 	struct lb_found flow;
 	u32 id;
 
-	if (!service || !header)
+	if (!service)
 		return lb_pass(LB_REASON_NO_SERVICE);
 	if (lb_martian(packet))
 		return lb_drop(LB_REASON_BAD_SOURCE);
 	if (packet->key.protocol == LB_IPPROTO_TCP &&
-	    ((packet->tcp_flags & LB_TCP_RST) || !(lb_is_syn(packet) || header->sloppy_tcp)))
+	    ((packet->tcp_flags & LB_TCP_RST) || !(lb_is_syn(packet) || image->sloppy_tcp)))
 		return lb_tcp_reset(ctx, packet);
 	id = lb_schedule(ctx, service, packet);
-	dest = id ? lb_dest_at(ctx, id) : 0;
+	dest = id ? lb_dest_at(ctx, image, id) : 0;
 	if (!dest)
 		return lb_port_unreachable(ctx, packet);
-	if (!lb_flow_open(ctx, packet, id, dest, &flow))
+	if (!lb_flow_open(ctx, image, packet, id, dest, &flow))
 		return lb_drop(LB_REASON_TABLE_FULL);
 	lb_count_in(ctx, id, dest->service, packet->length);
 	lb_lead_fragments(ctx, packet, &flow);
@@ -116,63 +115,82 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 }
 
 /* A NAT server's answer on a known flow. A destination that was deleted counts no more; its flows go on. */
-static LB_INLINE struct lb_result lb_forward_reply(struct lb_ctx *ctx, const struct lb_packet *packet,
-						   const struct lb_found *reply, enum lb_reason reason)
+static LB_INLINE struct lb_result lb_forward_reply(struct lb_ctx *ctx, const struct lb_image_header *image,
+						   const struct lb_packet *packet, const struct lb_found *reply,
+						   enum lb_reason reason)
 {
 	struct lb_rewrite change = {.source = 1, .from = packet->key.source.word[0], .from_port = packet->key.sport};
 	const struct lb_dest *dest;
 	const struct lb_link *link;
 	struct lb_found flow;
 
-	if (!lb_conn_flow_of_reply(ctx, reply, &flow))
+	if (!lb_conn_flow_of_reply(ctx, packet->now, reply, &flow))
 		return lb_pass(LB_REASON_NO_SERVICE);
-	dest = lb_dest_or_empty(ctx, flow.conn->dest);
+	dest = lb_dest_or_empty(ctx, image, flow.conn->dest);
 	/* It ends on the way to where kernel IPVS would see it, so it neither counts nor steps the flow. */
 	if (packet->ttl <= 1)
 		return lb_time_exceeded(ctx, packet, dest->source.word[0]);
-	link = lb_link_find(ctx, reply->conn->dest);
+	link = lb_link_find(ctx, image, reply->conn->dest);
 	if (link && lb_too_big(ctx, packet, link->mtu, LB_NAT))
 		return lb_frag_needed(ctx, packet, link->mtu, dest->source.word[0]);
 	change.to = flow.conn->vaddr.word[0];
 	change.to_port = flow.conn->vport;
 	if (!lb_later_fragment(packet)) {
-		lb_flow_step(ctx, packet, &flow, dest, LB_OUTPUT);
+		lb_flow_step(ctx, image, packet, &flow, dest, LB_OUTPUT);
 		lb_lead_fragments(ctx, packet, &flow);
 	}
 	if (lb_present(dest))
 		lb_count_out(ctx, flow.conn->dest, dest->service, packet->length);
-	return lb_xmit_reply(ctx, packet, &change, reply->conn, reason);
+	return lb_xmit_reply(ctx, image, packet, &change, reply->conn, reason);
 }
 
 /* A later fragment: it has no ports, and goes where its first fragment went. */
-static LB_INLINE struct lb_result lb_forward_later(struct lb_ctx *ctx, const struct lb_packet *packet)
+static LB_INLINE struct lb_result lb_forward_later(struct lb_ctx *ctx, const struct lb_image_header *image,
+						   const struct lb_packet *packet)
 {
 	struct lb_key key = lb_fragment_key(packet);
 	struct lb_found piece, flow, reply;
 	const struct lb_dest *dest;
 
-	if (!lb_conn_find(ctx, &key, &piece) || !lb_conn_flow_of_fragment(ctx, &piece, &flow))
+	if (!lb_conn_find(ctx, packet->now, &key, lb_key_hash(ctx, &key), &piece) ||
+	    !lb_conn_flow_of_fragment(ctx, packet->now, &piece, &flow))
 		return lb_pass(LB_REASON_FRAGMENT_UNKNOWN);
 	if (lb_addr_equal(&packet->key.destination, &flow.conn->caddr)) {
 		reply.index = flow.conn->peer;
 		reply.conn = lb_conn_at(ctx, reply.index);
 		if (!reply.conn)
 			return lb_pass(LB_REASON_FRAGMENT_UNKNOWN);
-		return lb_forward_reply(ctx, packet, &reply, LB_REASON_FRAGMENT);
+		return lb_forward_reply(ctx, image, packet, &reply, LB_REASON_FRAGMENT);
 	}
-	dest = lb_dest_at(ctx, flow.conn->dest);
+	dest = lb_dest_at(ctx, image, flow.conn->dest);
 	if (!lb_present(dest))
 		return lb_drop(LB_REASON_DEST_REMOVED);
 	lb_count_in(ctx, flow.conn->dest, dest->service, packet->length);
-	return lb_xmit(ctx, packet, dest, flow.conn->method, LB_REASON_FRAGMENT);
+	return lb_xmit(ctx, packet, dest, lb_conn_method(flow.conn), LB_REASON_FRAGMENT);
 }
 
-static LB_INLINE struct lb_result lb_forward(struct lb_ctx *ctx)
+/* Parse the frame. Memory is asked for the flow's place as soon as its key is known, and checks go on meanwhile. */
+static LB_INLINE int lb_read(struct lb_ctx *ctx, struct lb_packet *packet)
+{
+	int fault = lb_parse(ctx, packet);
+
+	if (fault == LB_PARSED) {
+		packet->hash = lb_key_hash(ctx, &packet->key);
+		lb_conn_expect(ctx, packet->hash);
+	}
+	if (packet->l4 && !lb_ipv4_valid(ctx, packet))
+		return LB_REASON_BAD_CHECKSUM;
+	packet->now = lb_now(ctx);
+	return fault;
+}
+
+/* `image`: the header of the table image in force (lb_image). */
+static LB_INLINE struct lb_result lb_forward(struct lb_ctx *ctx, const struct lb_image_header *image)
 {
 	struct lb_packet packet = {0};
 	const struct lb_dest *dest;
 	struct lb_found found;
-	int fault = lb_parse(ctx, &packet);
+	int fault = lb_read(ctx, &packet);
 
 	if (fault != LB_PARSED)
 		return lb_unparsed(fault);
@@ -180,17 +198,17 @@ static LB_INLINE struct lb_result lb_forward(struct lb_ctx *ctx)
 	if (lb_trim(ctx, LB_L3 + packet.length))
 		return lb_drop(LB_REASON_NO_ROOM);
 	if (packet.key.protocol == LB_IPPROTO_ICMP)
-		return lb_forward_icmp(ctx, &packet);
+		return lb_forward_icmp(ctx, image, &packet);
 	if (lb_later_fragment(&packet))
-		return lb_forward_later(ctx, &packet);
-	if (!lb_conn_find(ctx, &packet.key, &found))
-		return lb_forward_new(ctx, &packet);
+		return lb_forward_later(ctx, image, &packet);
+	if (!lb_conn_find(ctx, packet.now, &packet.key, packet.hash, &found))
+		return lb_forward_new(ctx, image, &packet);
 	if (lb_control_kind(found.control) == LB_CONN_REPLY)
-		return lb_forward_reply(ctx, &packet, &found, LB_REASON_REPLY);
-	dest = lb_dest_at(ctx, found.conn->dest);
-	if (!lb_flow_holds(ctx, &packet, &found, dest))
-		return lb_forward_new(ctx, &packet);
-	return lb_forward_hit(ctx, &packet, &found, dest);
+		return lb_forward_reply(ctx, image, &packet, &found, LB_REASON_REPLY);
+	dest = lb_dest_at(ctx, image, found.conn->dest);
+	if (!lb_flow_holds(ctx, image, &packet, &found, dest))
+		return lb_forward_new(ctx, image, &packet);
+	return lb_forward_hit(ctx, image, &packet, &found, dest);
 }
 
 #endif

@@ -25,7 +25,6 @@
 #include "state.h"
 
 enum {
-	LB_NS_PER_MS = 1000000,
 	LB_MS_PER_S = 1000,
 	LB_SUM_STRIDE = 64,
 	LB_SUM_STRIDES = 1024, /* 64 KiB */
@@ -173,17 +172,23 @@ static LB_INLINE struct lb_service_state *lb_service_state(struct lb_ctx *ctx, u
 	return bpf_map_lookup_elem(&lb_services, &id);
 }
 
-static LB_INLINE struct lb_counters *lb_dest_counters(struct lb_ctx *ctx, u32 id)
+static LB_INLINE u32 lb_worker(struct lb_ctx *ctx)
 {
-	u32 index = bpf_get_smp_processor_id() * LB_MAX_DESTS + id;
+	(void)ctx;
+	return bpf_get_smp_processor_id();
+}
+
+static LB_INLINE struct lb_counters *lb_dest_counters(struct lb_ctx *ctx, u32 worker, u32 id)
+{
+	u32 index = worker * LB_MAX_DESTS + id;
 
 	(void)ctx;
 	return id < LB_MAX_DESTS ? bpf_map_lookup_elem(&lb_dest_counts, &index) : 0;
 }
 
-static LB_INLINE struct lb_counters *lb_service_counters(struct lb_ctx *ctx, u32 id)
+static LB_INLINE struct lb_counters *lb_service_counters(struct lb_ctx *ctx, u32 worker, u32 id)
 {
-	u32 index = bpf_get_smp_processor_id() * LB_MAX_SERVICES + id;
+	u32 index = worker * LB_MAX_SERVICES + id;
 
 	(void)ctx;
 	return id < LB_MAX_SERVICES ? bpf_map_lookup_elem(&lb_service_counts, &index) : 0;
@@ -220,7 +225,7 @@ static LB_INLINE u32 lb_now(struct lb_ctx *ctx)
 	(void)ctx;
 	if (shared && shared->test_now)
 		return shared->test_now;
-	return bpf_ktime_get_coarse_ns() / LB_NS_PER_MS;
+	return lb_ms(bpf_ktime_get_coarse_ns());
 }
 
 static LB_INLINE be16 lb_ip_id(struct lb_ctx *ctx)

@@ -190,13 +190,21 @@ static LB_INLINE struct lb_service_state *lb_service_state(struct lb_ctx *ctx, u
 	return id < LB_MAX_SERVICES ? &ctx->datapath->services[id] : 0;
 }
 
-static LB_INLINE struct lb_counters *lb_dest_counters(struct lb_ctx *ctx, u32 id)
+static LB_INLINE u32 lb_worker(struct lb_ctx *ctx)
 {
+	(void)ctx;
+	return 0;
+}
+
+static LB_INLINE struct lb_counters *lb_dest_counters(struct lb_ctx *ctx, u32 worker, u32 id)
+{
+	(void)worker;
 	return id < LB_MAX_DESTS ? &ctx->worker->dests[id] : 0;
 }
 
-static LB_INLINE struct lb_counters *lb_service_counters(struct lb_ctx *ctx, u32 id)
+static LB_INLINE struct lb_counters *lb_service_counters(struct lb_ctx *ctx, u32 worker, u32 id)
 {
+	(void)worker;
 	return id < LB_MAX_SERVICES ? &ctx->worker->services[id] : 0;
 }
 

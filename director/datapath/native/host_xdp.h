@@ -102,9 +102,9 @@ static LB_INLINE u32 lb_ingress(struct lb_ctx *ctx)
 #include "forward.h"
 
 /* Whether the frame is addressed to the interface that it came in by. */
-static LB_INLINE int lb_for_us(struct lb_ctx *ctx)
+static LB_INLINE int lb_for_us(struct lb_ctx *ctx, const struct lb_image_header *image)
 {
-	const struct lb_link *link = lb_link_find(ctx, lb_ingress(ctx));
+	const struct lb_link *link = lb_link_find(ctx, image, lb_ingress(ctx));
 	const struct lb_eth *eth = lb_at(ctx, 0, sizeof(*eth));
 
 	return link && eth && lb_mac_equal(link->mac, eth->dst);

@@ -103,30 +103,32 @@ static LB_INLINE int lb_nat_quote(struct lb_ctx *ctx, const struct lb_packet *pa
 	return 0;
 }
 
-static LB_INLINE struct lb_result lb_icmp_to_server(struct lb_ctx *ctx, const struct lb_packet *packet,
-						    const struct lb_quote *quote, const struct lb_found *flow)
+static LB_INLINE struct lb_result lb_icmp_to_server(struct lb_ctx *ctx, const struct lb_image_header *image,
+						    const struct lb_packet *packet, const struct lb_quote *quote,
+						    const struct lb_found *flow)
 {
-	const struct lb_dest *dest = lb_dest_at(ctx, flow->conn->dest);
+	const struct lb_dest *dest = lb_dest_at(ctx, image, flow->conn->dest);
 	struct lb_rewrite change = {0};
 
 	if (!dest || !(dest->flags & LB_DEST_PRESENT))
 		return lb_drop(LB_REASON_DEST_REMOVED);
 	change.to = dest->addr.word[0];
 	change.to_port = dest->port;
-	if (flow->conn->method == LB_NAT && packet->ttl > 1 && lb_nat_quote(ctx, packet, quote, &change))
+	if (lb_conn_method(flow->conn) == LB_NAT && packet->ttl > 1 && lb_nat_quote(ctx, packet, quote, &change))
 		return lb_drop(LB_REASON_TRUNCATED);
 	lb_count_in(ctx, flow->conn->dest, dest->service, packet->length);
-	return lb_xmit(ctx, packet, dest, flow->conn->method, LB_REASON_ICMP_RELATED);
+	return lb_xmit(ctx, packet, dest, lb_conn_method(flow->conn), LB_REASON_ICMP_RELATED);
 }
 
-static LB_INLINE struct lb_result lb_icmp_to_client(struct lb_ctx *ctx, const struct lb_packet *packet,
-						    const struct lb_quote *quote, const struct lb_found *reply)
+static LB_INLINE struct lb_result lb_icmp_to_client(struct lb_ctx *ctx, const struct lb_image_header *image,
+						    const struct lb_packet *packet, const struct lb_quote *quote,
+						    const struct lb_found *reply)
 {
 	struct lb_rewrite change = {.source = 1};
 	const struct lb_dest *dest;
 	struct lb_found flow;
 
-	if (!lb_conn_flow_of_reply(ctx, reply, &flow))
+	if (!lb_conn_flow_of_reply(ctx, packet->now, reply, &flow))
 		return lb_pass(LB_REASON_ICMP_UNRELATED);
 	change.to = flow.conn->vaddr.word[0];
 	change.to_port = flow.conn->vport;
@@ -134,13 +136,14 @@ static LB_INLINE struct lb_result lb_icmp_to_client(struct lb_ctx *ctx, const st
 		return lb_drop(LB_REASON_TTL_EXPIRED_SILENT);
 	if (lb_nat_quote(ctx, packet, quote, &change))
 		return lb_drop(LB_REASON_TRUNCATED);
-	dest = lb_dest_or_empty(ctx, flow.conn->dest);
+	dest = lb_dest_or_empty(ctx, image, flow.conn->dest);
 	if (dest->flags & LB_DEST_PRESENT)
 		lb_count_out(ctx, flow.conn->dest, dest->service, packet->length);
-	return lb_xmit_reply(ctx, packet, &change, reply->conn, LB_REASON_ICMP_RELATED);
+	return lb_xmit_reply(ctx, image, packet, &change, reply->conn, LB_REASON_ICMP_RELATED);
 }
 
-static LB_INLINE struct lb_result lb_forward_icmp(struct lb_ctx *ctx, const struct lb_packet *packet)
+static LB_INLINE struct lb_result lb_forward_icmp(struct lb_ctx *ctx, const struct lb_image_header *image,
+						  const struct lb_packet *packet)
 {
 	u32 length = packet->length - (packet->l4 - LB_L3);
 	struct lb_icmp *icmp = lb_at(ctx, packet->l4, sizeof(*icmp));
@@ -155,7 +158,8 @@ static LB_INLINE struct lb_result lb_forward_icmp(struct lb_ctx *ctx, const stru
 	if (!lb_icmp_is_error(icmp->type))
 		return lb_pass(LB_REASON_ICMP_QUERY);
 	fault = lb_parse_quote(ctx, packet, &quote);
-	if (fault == LB_REASON_ICMP_UNRELATED || !lb_conn_find(ctx, &quote.key, &found))
+	if (fault == LB_REASON_ICMP_UNRELATED ||
+	    !lb_conn_find(ctx, packet->now, &quote.key, lb_key_hash(ctx, &quote.key), &found))
 		return fault == LB_PARSED || fault == LB_REASON_ICMP_UNRELATED ? lb_pass(LB_REASON_ICMP_UNRELATED)
 									       : lb_drop(fault);
 	if (lb_martian(packet))
@@ -163,8 +167,8 @@ static LB_INLINE struct lb_result lb_forward_icmp(struct lb_ctx *ctx, const stru
 	if (lb_csum_fold(lb_range_sum(ctx, packet->l4, length)) != 0xffff)
 		return lb_drop(LB_REASON_BAD_CHECKSUM);
 	if (lb_control_kind(found.control) == LB_CONN_REPLY)
-		return lb_icmp_to_client(ctx, packet, &quote, &found);
-	return lb_icmp_to_server(ctx, packet, &quote, &found);
+		return lb_icmp_to_client(ctx, image, packet, &quote, &found);
+	return lb_icmp_to_server(ctx, image, packet, &quote, &found);
 }
 
 #endif

@@ -48,10 +48,11 @@ struct lb_conn {
 	uint16_t cport;
 	uint16_t vport;
 	uint8_t protocol;
-	uint8_t family;
+	uint8_t kin;
 	...;
 };
 uint8_t lb_conn_state_of(const struct lb_conn *conn);
+uint8_t lb_conn_family_of(const struct lb_conn *conn);
 uint32_t lb_conn_packets_of(const struct lb_conn *conn);
 
 /* datapath.h */

@@ -30,7 +30,9 @@ struct lb_key {
 };
 
 struct lb_packet {
+	u64 hash; /* of the key */
 	struct lb_key key;
+	u32 now;      /* ms on the data path's clock: one time for all that a packet does */
 	u32 l4;	      /* offset of the transport header */
 	u16 length;   /* IP total length, bytes */
 	u16 fragment; /* flags and offset, host order */
@@ -59,14 +61,11 @@ static LB_INLINE struct lb_addr lb_addr_ipv4(be32 address)
 	return (struct lb_addr){.word = {address}};
 }
 
-/* Check the IPv4 header as a router must (RFC 1812 §5.2.2); the checksum covers the options too. */
-static LB_INLINE int lb_parse_ipv4(struct lb_ctx *ctx, struct lb_packet *packet)
+/* Check the IPv4 header as a router must (RFC 1812 §5.2.2). */
+static LB_INLINE int lb_parse_ipv4(struct lb_ctx *ctx, struct lb_packet *packet, const struct lb_ipv4 *ip)
 {
-	struct lb_ipv4 *ip = lb_ipv4_at(ctx, LB_L3);
 	u32 header;
 
-	if (!ip)
-		return LB_REASON_TRUNCATED;
 	header = (ip->version_ihl & 0xf) * 4;
 	packet->length = lb_ntohs(ip->total_length);
 	if (ip->version_ihl >> 4 != 4 || header < sizeof(*ip) || packet->length < header)
@@ -81,9 +80,18 @@ static LB_INLINE int lb_parse_ipv4(struct lb_ctx *ctx, struct lb_packet *packet)
 	packet->id = ip->id;
 	packet->ttl = ip->ttl;
 	packet->l4 = LB_L3 + header;
-	if (lb_csum_fold(lb_range_sum(ctx, LB_L3, header)) != 0xffff)
-		return LB_REASON_BAD_CHECKSUM;
 	return LB_PARSED;
+}
+
+/* Whether the IPv4 header's checksum holds; it covers the options too. */
+static LB_INLINE int lb_ipv4_valid(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	const struct lb_ipv4 *ip = lb_ipv4_at(ctx, LB_L3);
+	u32 header = packet->l4 - LB_L3;
+
+	if (header == sizeof(*ip))
+		return ip && lb_csum_fold_words(lb_ipv4_sum(ip)) == 0xffff;
+	return lb_csum_fold(lb_range_sum(ctx, LB_L3, header)) == 0xffff;
 }
 
 /* A source that no other host can have (RFC 1812 §5.3.7): Linux drops such packets before IPVS sees them. */
@@ -118,17 +126,34 @@ static LB_INLINE int lb_parse_ports(struct lb_ctx *ctx, struct lb_packet *packet
 	return LB_PARSED;
 }
 
-/* Parse down to the ports. LB_PARSED, or the enum lb_reason why the frame is none of ours. */
+/* What a frame begins with: looked up once, since each look-up costs a check. */
+struct lb_start {
+	struct lb_eth eth;
+	struct lb_ipv4 ip;
+} LB_WIRE;
+
+/* Of a frame too short for an IP header. */
+static LB_INLINE int lb_parse_short(struct lb_ctx *ctx)
+{
+	const struct lb_eth *eth = lb_at(ctx, 0, sizeof(*eth));
+
+	return eth && eth->type != lb_htons(LB_ETH_P_IP) ? LB_REASON_NOT_IP : LB_REASON_TRUNCATED;
+}
+
+/*
+ * Parse down to the ports. LB_PARSED, or the enum lb_reason why the frame is none of ours, unless its IP header's
+ * checksum is wrong: lb_ipv4_valid() judges that, for all frames with an `l4`.
+ */
 static LB_INLINE int lb_parse(struct lb_ctx *ctx, struct lb_packet *packet)
 {
-	struct lb_eth *eth = lb_at(ctx, 0, sizeof(*eth));
+	const struct lb_start *start = lb_at(ctx, 0, sizeof(*start));
 	int fault;
 
-	if (!eth)
-		return LB_REASON_TRUNCATED;
-	if (eth->type != lb_htons(LB_ETH_P_IP))
+	if (!start)
+		return lb_parse_short(ctx);
+	if (start->eth.type != lb_htons(LB_ETH_P_IP))
 		return LB_REASON_NOT_IP;
-	fault = lb_parse_ipv4(ctx, packet);
+	fault = lb_parse_ipv4(ctx, packet, &start->ip);
 	if (fault != LB_PARSED)
 		return fault;
 	if (packet->key.protocol == LB_IPPROTO_ICMP)

@@ -183,7 +183,7 @@ static LB_INLINE u32 lb_slot(struct lb_ctx *ctx, const struct lb_service *servic
 {
 	const u32 *ids = lb_image_line(ctx, service->lookup_first + slot / LB_IDS_PER_LINE);
 	u32 id = ids && slot < service->lookup_size ? ids[slot % LB_IDS_PER_LINE] : 0;
-	const struct lb_dest *dest = id ? lb_dest_at(ctx, id) : 0;
+	const struct lb_dest *dest = id ? lb_dest_at(ctx, lb_image(ctx), id) : 0;
 
 	*usable = dest && (dest->flags & LB_DEST_PRESENT) && dest->weight > 0 && !lb_overloaded(ctx, id);
 	return id;

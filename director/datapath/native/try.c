@@ -51,7 +51,7 @@ static int lb_try_take(struct lb_sink *sink, u32 ifindex, u8 *frame, u32 length,
 static void lb_try_run(struct lb_ctx *ctx, struct lb_try_sink *try)
 {
 	struct lb_test_answer *answer = try->answer;
-	struct lb_result result = lb_forward(ctx);
+	struct lb_result result = lb_forward(ctx, lb_image(ctx));
 
 	if (result.verdict == LB_TRANSMIT && lb_emit(ctx, &result, &try->sink))
 		result = lb_drop(LB_REASON_TX_FAILED);

@@ -65,8 +65,11 @@ _Static_assert(sizeof(struct lb_addr) == 16, "lb_addr is a wire-sized address");
 
 static LB_INLINE int lb_addr_equal(const struct lb_addr *a, const struct lb_addr *b)
 {
-	return a->word[0] == b->word[0] && a->word[1] == b->word[1] && a->word[2] == b->word[2] &&
-	       a->word[3] == b->word[3];
+	u32 differ = 0;
+
+	for (int i = 0; i < 4; i++)
+		differ |= a->word[i] ^ b->word[i];
+	return differ == 0;
 }
 
 enum {
@@ -100,11 +103,9 @@ _Static_assert(sizeof(struct lb_eth) == LB_ETH_HLEN, "Ethernet header");
 
 static LB_INLINE int lb_mac_equal(const u8 *a, const u8 *b)
 {
-	u8 differ = 0;
+	const u16 *left = (const u16 *)a, *right = (const u16 *)b; /* addresses stand at even places */
 
-	for (int i = 0; i < LB_ETH_ALEN; i++)
-		differ |= a[i] ^ b[i];
-	return differ == 0;
+	return left[0] == right[0] && left[1] == right[1] && left[2] == right[2];
 }
 
 struct lb_ipv4 {

@@ -199,11 +199,11 @@ static LB_INLINE struct lb_result lb_xmit(struct lb_ctx *ctx, const struct lb_pa
 }
 
 /* Send a NAT reply, which has hops left to live, on to the client, by the way that the client's own packets came. */
-static LB_INLINE struct lb_result lb_xmit_reply(struct lb_ctx *ctx, const struct lb_packet *packet,
-						const struct lb_rewrite *change, const struct lb_conn *reply,
-						enum lb_reason reason)
+static LB_INLINE struct lb_result lb_xmit_reply(struct lb_ctx *ctx, const struct lb_image_header *image,
+						const struct lb_packet *packet, const struct lb_rewrite *change,
+						const struct lb_conn *reply, enum lb_reason reason)
 {
-	const struct lb_link *link = lb_link_find(ctx, reply->dest);
+	const struct lb_link *link = lb_link_find(ctx, image, reply->dest);
 	struct lb_ipv4 *ip = lb_ipv4_at(ctx, LB_L3);
 	struct lb_eth *eth;
 

@@ -21,7 +21,7 @@ HOLDERS: dict[int, Holder] = {7: (HTTP, DIRECT), 9: (HTTP, TRANSLATED)}
 
 def entry(**fields: Any) -> Any:
     raw = ffi.new("struct lb_conn *")
-    raw.protocol, raw.family, raw.dest = 6, 4, 7
+    raw.protocol, raw.kin, raw.dest = 6, 4, 7
     raw.caddr.word[0] = int.from_bytes(IPAddress("198.51.100.7").packed, "little")
     raw.vaddr.word[0] = int.from_bytes(HTTP.address.packed, "little")
     raw.cport, raw.vport = 0x3930, 0x5000  # 12345 and 80, in network order
