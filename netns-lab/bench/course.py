@@ -17,7 +17,7 @@ from bench.samples import Sample
 from bench.stage import stage
 from lab import LabError
 
-SET_UP_SECONDS = 2.5  # a lab, a contender and their end, about
+SET_UP_SECONDS = 2.0  # a lab, a contender and their end, about
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "bench", "--rounds", "1", "--seconds", "1", "--pace", "5000")
 DEADLINE = 300
 EVERY_PATH = ("latency", "one-core/bare-xdp")
-EVERY_MEASURE = ("/packet-nat", "cost/direct", "cost-many/direct", "one-core/xdp-nat")
+EVERY_MEASURE = ("/forward", "cost/direct", "cost-many/direct", "one-core/xdp-nat")
 
 pytestmark = [
     pytest.mark.lab,
