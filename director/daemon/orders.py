@@ -40,7 +40,7 @@ from director.model import Link
 log = structlog.get_logger()
 
 
-Announcing = Callable[[Link, IPAddress], Coroutine[Any, Any, None]]
+Announcing = Callable[[Link, tuple[IPAddress, ...]], Coroutine[Any, Any, None]]
 
 
 class Tables(Protocol):
@@ -94,12 +94,14 @@ class Orders:
 
     async def hold_addresses(self) -> None:
         """Hold the VIPs that are wanted; also when an interface came that may hold them."""
-        for held in await self._shells.addresses.hold(self._vips):
-            link = self._shells.watcher.links.get(held.interface)
+        links, bound = self._shells.watcher.links, await self._shells.addresses.hold(self._vips)
+        for held in bound:
+            link = links.get(held.interface)
             log.info("address bound", address=str(held.address), interface=link.name if link else "?")
             self._announced.pop(held, None)
-            if link is not None:
-                self.announce_on(link)
+        for index in dict.fromkeys(held.interface for held in bound):
+            if index in links:
+                self.announce_on(links[index])
 
     def announce_on(self, link: Link) -> None:
         """Announce the VIPs held on a link, unless they were by this MAC; a link that is down waits."""
@@ -107,10 +109,11 @@ class Orders:
         self._announced = {one: mac for one, mac in self._announced.items() if one in held}
         if not link.up or link.mac is None:
             return
-        for one in sorted(held, key=lambda each: each.address):
-            if one.interface == link.index and self._announced.get(one) != link.mac:
-                self._announced[one] = link.mac
-                self._announce(self._announcing(link, one.address))
+        here = [one for one in held if one.interface == link.index]
+        news = sorted(one.address for one in here if self._announced.get(one) != link.mac)
+        self._announced |= dict.fromkeys(here, link.mac)
+        if news:
+            self._announce(self._announcing(link, tuple(news)))
 
     async def ask(self) -> None:
         """Ask the questions as they come, until cancelled; one that fails waits for the next change."""

@@ -8,7 +8,7 @@ ours is told to the journal before it is added, so that a killed director's addr
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from netaddr import IPAddress
@@ -50,38 +50,44 @@ class Addresses:
 
     async def hold(self, wanted: frozenset[IPAddress]) -> tuple[HeldAddress, ...]:
         """Hold exactly these VIPs and return the ones newly bound; what was there before is left as it is."""
-        for held in self._held:
-            if held.address not in wanted:
-                await self.release(held)
+        await self._release(frozenset(held for held in self._held if held.address not in wanted))
         present = await present_addresses(self._kernel)
         missing = sorted(wanted - {one.address for one in present})
-        bound = [await self._bind(address, present) for address in missing]
-        return tuple(one for one in bound if one is not None)
+        places = [(await self._place(address, present), address) for address in missing]
+        return await self._bind([HeldAddress(index, address) for index, address in places if index])
 
-    async def release(self, held: HeldAddress) -> None:
-        """Take this VIP of ours off; that it is gone already is no error."""
-        await remove_address(self._kernel, held)
-        self._note(self._held - {held})
+    async def _release(self, released: frozenset[HeldAddress]) -> None:
+        """Take these VIPs of ours off; that one is gone already is no error."""
+        for held in released:
+            await remove_address(self._kernel, held)
+        self._note(self._held - released)
 
     def forget(self, interface: int) -> None:
         """Drop what was held on an interface that is gone."""
         self._note(frozenset(one for one in self._held if one.interface != interface))
 
-    async def _bind(self, address: IPAddress, present: Iterable[InterfaceAddress]) -> HeldAddress | None:
-        interface = await self._place(address, present)
-        if interface is None:
-            return None
-        held = HeldAddress(interface, address)
-        before = self._held
-        self._note(before | {held})
+    async def _bind(self, missing: Sequence[HeldAddress]) -> tuple[HeldAddress, ...]:
+        """Add these, all told to the journal before; one that somebody else adds meanwhile is theirs."""
+        wanted, bound = frozenset(missing), set[HeldAddress]()
+        self._note(self._held | wanted)
+        try:
+            for held in missing:
+                if await self._add(held):
+                    bound.add(held)
+        except NetlinkError:
+            self._note(self._held - (wanted - bound))
+            raise
+        self._note(self._held - (wanted - bound))
+        return tuple(held for held in missing if held in bound)
+
+    async def _add(self, held: HeldAddress) -> bool:
         try:
             await add_address(self._kernel, held)
         except NetlinkError as error:
-            self._note(before)
             if error.code != errno.EEXIST:
                 raise
-            return None
-        return held
+            return False
+        return True
 
     def _note(self, held: frozenset[HeldAddress]) -> None:
         if held != self._held:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 
 from netaddr import EUI, IPAddress, mac_unix_expanded
 from scapy.layers.l2 import ARP, Ether
@@ -28,21 +29,27 @@ def announcement(mac: EUI, address: IPAddress) -> bytes:
     return bytes(Ether(dst="ff:ff:ff:ff:ff:ff", src=str(source), type=ETH_P_ARP) / arp)
 
 
-async def announce(link: Link, address: IPAddress) -> None:
-    """Announce the address on the link; a link that has no MAC, or goes away meanwhile, is passed over."""
-    if link.mac is None or address.version != 4:
+async def announce(link: Link, addresses: Sequence[IPAddress]) -> None:
+    """Announce these on the link; one that has no MAC, or goes away meanwhile, is passed over."""
+    if link.mac is None:
         return
-    frame = announcement(link.mac, address)
-    for number in range(TIMES):
+    frames = []
+    for address in addresses:
+        if address.version == 4:
+            frames.append(announcement(link.mac, address))
+            await asyncio.sleep(0)  # a frame takes a moment to build, and there may be thousands
+    for number in range(TIMES if frames else 0):
         if number:
             await asyncio.sleep(INTERVAL)
         try:
-            _send(link.name, frame)
+            _send(link.name, frames)
         except OSError:
             return
 
 
-def _send(interface: str, frame: bytes) -> None:
+def _send(interface: str, frames: Sequence[bytes]) -> None:
+    """Send through one socket: the kernel takes some 10 ms to close one."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sender:
         sender.bind((interface, 0))
-        sender.send(frame)
+        for frame in frames:
+            sender.send(frame)

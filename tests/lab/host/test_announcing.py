@@ -22,7 +22,7 @@ def test_a_vip_is_announced_to_the_segment(joined: Segment) -> None:
             with joined.peer():
                 peer = joined.listen(ETH_P_ARP)
             with peer:
-                task = asyncio.create_task(announce(made.eth0, VIP))
+                task = asyncio.create_task(announce(made.eth0, [VIP]))
                 heard = Ether(await asyncio.to_thread(peer.recv, 2048))
                 task.cancel()
             assert heard[Ether].dst == "ff:ff:ff:ff:ff:ff"

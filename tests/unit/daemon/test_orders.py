@@ -69,8 +69,8 @@ class Segment:
 
     heard: list[tuple[EUI | None, IPAddress]] = field(default_factory=list)
 
-    async def announce(self, link: Link, address: IPAddress) -> None:
-        self.heard.append((link.mac, address))
+    async def announce(self, link: Link, addresses: tuple[IPAddress, ...]) -> None:
+        self.heard.extend((link.mac, address) for address in addresses)
 
 
 def made(segment: Segment | None = None) -> tuple[Orders, Recorder]:
