@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from director.config import edit
@@ -46,12 +45,13 @@ from director.control.documents import (
     Truth,
     ZeroParameters,
 )
-from director.control.metrics import exposition
+from director.control.metrics import CONTENT_TYPE, exposition
 from director.control.port import DirectorPort
 from director.model.configuration import Configuration
 from director.model.connection import Endpoint
 from director.model.service import ServiceKey, VirtualService
 
+JSON = "application/json"
 TOML = "application/toml"
 
 Parameters = TypeVar("Parameters", bound=Partial)
@@ -111,21 +111,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A JSON answer whose one long list is written item by item: `frame` is the answer with that list empty.
+    """A long answer in pieces: written at once, it would keep the loop from everything else for seconds."""
 
-    A hundred thousand items written at once would keep the loop from everything else for seconds.
-    """
-
-    frame: BaseModel
-    field: str
-    items: AsyncIterator[BaseModel]
-
-    @property
-    def around(self) -> tuple[str, str]:
-        """Return what stands before the items and after them."""
-        before, found, after = self.frame.model_dump_json().partition(f'"{self.field}":[')
-        assert found, f"{self.field} is no list of {type(self.frame).__name__}"
-        return before + found, after
+    pieces: AsyncIterator[str]
+    content_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +127,7 @@ class Reply:
 
 async def list_services(api: Api, _call: Call) -> Reply:
     services = (await api.port.configuration()).services
-    return Reply(Parts(ServiceList(service=()), "service", _each(ServiceDocument.of, services)))
+    return Reply(_listing(ServiceList(service=()), "service", _each(ServiceDocument.of, services)))
 
 
 async def add_service(api: Api, call: Call) -> Reply:
@@ -196,7 +185,7 @@ async def get_config(api: Api, call: Call) -> Reply:
         text = await asyncio.to_thread(save, configuration)
         return Reply(Text(text.encode(), TOML))
     frame = ConfigurationDocument.of(replace(configuration, services=()))
-    return Reply(Parts(frame, "service", _each(ServiceDocument.of, configuration.services)))
+    return Reply(_listing(frame, "service", _each(ServiceDocument.of, configuration.services)))
 
 
 async def put_config(api: Api, call: Call) -> Reply:
@@ -213,7 +202,7 @@ async def list_connections(api: Api, call: Call) -> Reply:
     query = call.as_(ConnectionParameters).to_query()
     page = await api.port.connections(query)
     frame = ConnectionsAnswer(total=page.total, next_cursor=page.next_cursor)
-    return Reply(Parts(frame, "connections", _each(ConnectionAnswer.of, page.entries)))
+    return Reply(_listing(frame, "connections", _each(ConnectionAnswer.of, page.entries)))
 
 
 async def get_stats(api: Api, call: Call) -> Reply:
@@ -226,7 +215,7 @@ async def get_stats(api: Api, call: Call) -> Reply:
         answers = (ServiceStatsAnswer.of(one) async for one in _found(keys, api.port.totals))
     else:
         answers = (ServiceStatsAnswer.of(one) async for one in _found(keys, api.port.stats))
-    return Reply(Parts(StatsAnswer(), "services", answers))
+    return Reply(_listing(StatsAnswer(), "services", answers))
 
 
 async def zero_stats(api: Api, call: Call) -> Reply:
@@ -255,12 +244,29 @@ async def get_openapi(api: Api, _call: Call) -> Reply:
 
 
 async def get_metrics(api: Api, _call: Call) -> Reply:
-    port = api.port
+    return Reply(Parts(_metrics(api.port), CONTENT_TYPE))
+
+
+async def _metrics(port: DirectorPort) -> AsyncIterator[str]:
     keys = [service.key for service in (await port.configuration()).services]
     stats = tuple([one async for one in _found(keys, port.stats)])
-    reasons, status = await port.reasons(), await port.status()
-    text = await asyncio.to_thread(exposition, stats, reasons, status)
-    return Reply(Text(text, CONTENT_TYPE_LATEST))
+    for piece in exposition(stats, await port.reasons(), await port.status()):
+        yield piece
+
+
+def _listing(frame: BaseModel, name: str, items: AsyncIterator[BaseModel]) -> Parts:
+    """Answer with this frame, whose list of this name is empty in it, and these items in the list."""
+    before, found, after = frame.model_dump_json().partition(f'"{name}":[')
+    assert found, f"{name} is no list of {type(frame).__name__}"
+
+    async def pieces() -> AsyncIterator[str]:
+        separator = before + found
+        async for item in items:
+            yield f"{separator}{item.model_dump_json()}"
+            separator = ","
+        yield after if separator == "," else before + found + after
+
+    return Parts(pieces(), JSON)
 
 
 async def _each(of: Callable[[Noun], BaseModel], nouns: Iterable[Noun]) -> AsyncIterator[BaseModel]:

@@ -12,7 +12,8 @@ from pydantic.json_schema import models_json_schema
 
 from director.config.address import A_SERVICE
 from director.control.answers import ErrorAnswer
-from director.control.routes import JSON, ROUTES, Route
+from director.control.handlers import JSON
+from director.control.routes import ROUTES, Route
 
 API_VERSION = "1.0"
 _SCHEMAS = "#/components/schemas/{model}"

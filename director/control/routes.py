@@ -32,9 +32,8 @@ from director.control.documents import (
     StatsParameters,
     ZeroParameters,
 )
-from director.control.handlers import TOML, Api, Call, Reply
+from director.control.handlers import JSON, TOML, Api, Call, Reply
 
-JSON = "application/json"
 PLAIN = "text/plain"
 SMALL_BODY = 2**20
 

@@ -22,10 +22,10 @@ from director.config.load import document_from, json_values, toml_values
 from director.control import openapi
 from director.control.answers import ErrorAnswer
 from director.control.documents import Partial
-from director.control.handlers import TOML, Api, Call, Parts, Reply, Text
+from director.control.handlers import JSON, TOML, Api, Call, Parts, Reply, Text
 from director.control.listening import OWNER_ONLY, Listening, listen
 from director.control.port import DirectorPort
-from director.control.routes import JSON, ROUTES, Route
+from director.control.routes import ROUTES, Route
 
 BODY_SECONDS = 10.0
 STOP_SECONDS = 2.0
@@ -118,29 +118,21 @@ def _served(route: Route, api: Api, body_seconds: float) -> Serve:
 
 
 async def _in_parts(route: Route, request: web.Request, parts: Parts) -> web.StreamResponse:
-    """Answer item by item; an answer that fits one part goes out as any other does."""
-    response: web.StreamResponse | None = None
-    text, after = parts.around
-    separator = ""
-    async for item in parts.items:
-        text, separator = f"{text}{separator}{item.model_dump_json()}", ","
+    """Answer piece by piece; an answer that fits one part goes out as any other does."""
+    headers = {"Content-Type": parts.content_type}
+    response, text = web.StreamResponse(status=route.status, headers=headers), ""
+    async for piece in parts.pieces:
+        text += piece
         if len(text) > PART:
-            response = response or await _begun(route, request)
+            if not response.prepared:
+                await response.prepare(request)
             await response.write(text.encode())
             await asyncio.sleep(0)  # a write that fits the socket's buffer gives nobody else a turn
             text = ""
-    text += after
-    if response is None:
-        return web.Response(body=text.encode(), status=route.status, content_type=JSON)
+    if not response.prepared:
+        return web.Response(body=text.encode(), status=route.status, headers=headers)
     await response.write(text.encode())
     await response.write_eof()
-    return response
-
-
-async def _begun(route: Route, request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(status=route.status)
-    response.content_type = JSON
-    await response.prepare(request)
     return response
 
 
