@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
     from rich.table import Table
 
 Row = TypeVar("Row")
 
 UNKNOWN = "-"
 PIPE_WIDTH = 100_000
+GAP = 2  # blanks between columns
 FULL_DIGITS = 100_000_000
 TENTHS_BELOW = 100
 SUFFIXES = ((1, ""), (10**3, "K"), (10**6, "M"), (10**9, "G"), (10**12, "T"))
@@ -70,26 +72,58 @@ def table(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> RenderableType
 
     Cells are plain text: `[2001:db8::1]` is no markup.
     """
+    from rich.cells import cell_len
+
+    titles = [column.title for column in columns]
+    lines = [[column.cell(row) for column in columns] for row in rows]
+    shown = [titles, *lines] if any(titles) else lines
+    widths = [max(map(cell_len, cells)) for cells in zip(*shown, strict=True)] or [0]
+    if sum(widths) + GAP * (len(widths) - 1) > console().width:
+        return _folded(columns, lines)
+    return _Whole(columns, shown, widths, titled=any(titles))
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole(Generic[Row]):
+    """A table as wide as it wants to be. rich would take a minute to find that out for 100,000 lines."""
+
+    columns: Sequence[Column[Row]]
+    lines: Sequence[Sequence[str]]
+    widths: Sequence[int]
+    titled: bool
+
+    def __rich_console__(self, _screen: Console, _options: ConsoleOptions) -> Iterator[Segment]:
+        from rich.segment import Segment
+        from rich.style import Style
+
+        for number, cells in enumerate(self.lines):
+            bold = Style(bold=True) if self.titled and number == 0 else None
+            yield Segment(self._line(cells), bold)
+            yield Segment.line()
+
+    def _line(self, cells: Sequence[str]) -> str:
+        from rich.cells import cell_len
+
+        blanks = (" " * (width - cell_len(cell)) for cell, width in zip(cells, self.widths, strict=True))
+        padded = (
+            gap + cell if column.align is Align.RIGHT else cell + gap
+            for column, cell, gap in zip(self.columns, cells, blanks, strict=True)
+        )
+        return (" " * GAP).join(padded).rstrip()
+
+
+def _folded(columns: Sequence[Column[Row]], lines: Sequence[Sequence[str]]) -> Table:
+    """Put the columns closer together, and fold what gives way, where the terminal is too narrow."""
     from rich.table import Table
     from rich.text import Text
 
     titled = any(column.title for column in columns)
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=titled)
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_header=titled)
     for column in columns:
         whole = column.narrow is Narrow.WHOLE
         grid.add_column(column.title, justify=column.align.value, overflow="fold", no_wrap=whole)
-    for row in rows:
-        grid.add_row(*(Text(column.cell(row)) for column in columns))
-    return _closer(grid)
-
-
-def _closer(grid: Table) -> Table:
-    """Put the columns closer together where the terminal is too narrow for two blanks between them."""
-    from rich.measure import Measurement
-
-    screen = console()
-    if Measurement.get(screen, screen.options.update(max_width=PIPE_WIDTH), grid).maximum > screen.width:
-        grid.padding = (0, 1, 0, 0)
+    for cells in lines:
+        grid.add_row(*map(Text, cells))
     return grid
 
 
@@ -118,8 +152,8 @@ def show(renderable: RenderableType) -> None:
     screen = console()
     with screen.capture() as captured:
         screen.print(renderable)
-    for line in captured.get().splitlines():
-        click.echo(line.rstrip())
+    lines = (line.rstrip() for line in captured.get().splitlines())
+    click.echo("".join(f"{line}\n" for line in lines), nl=False)
 
 
 def show_json(answer: object) -> None:

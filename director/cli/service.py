@@ -106,6 +106,6 @@ def list_services(*, as_json: bool) -> None:
     if as_json:
         printing.show_json(answer)
         return
-    stats = {each["service"]: each for each in director.get("/v1/stats")["services"]}
+    stats = {each["service"]: each for each in director.get("/v1/stats", destinations="false")["services"]}
     rows = [Listed(each, stats.get(service_name(each))) for each in answer["service"]]
     printing.show(printing.table(COLUMNS, rows))

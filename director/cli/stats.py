@@ -10,12 +10,12 @@ from typing import Literal
 import click
 
 from director.cli import printing
-from director.cli.answers import Counters, Rates, Reason, Service, ServiceStats
-from director.cli.calling import client, service_name
+from director.cli.answers import Counters, Rates, Reason, ServiceStats
+from director.cli.calling import client
 from director.cli.options import as_json, service_filter
 from director.cli.printing import Align, Column, folding, numbers
 from director.cli.watching import View, watched
-from director.control.client import Client, service_path
+from director.control.client import Client
 from director.model.service import ForwardingMethod
 
 Field = Literal["connections", "packets_in", "bytes_in", "packets_out", "bytes_out"]
@@ -103,11 +103,9 @@ def _numbers(
 
 def chosen(director: Client, service: str | None) -> list[ServiceStats]:
     """Ask for the numbers of one service, refused if there is none of this name, or of all."""
-    every: list[ServiceStats] = director.get("/v1/stats")["services"]
-    if service is None:
-        return every
-    asked: Service = director.get(service_path(service))
-    return [each for each in every if each["service"] == service_name(asked)]
+    wanted = {"service": service} if service else {}
+    found: list[ServiceStats] = director.get("/v1/stats", **wanted)["services"]
+    return found
 
 
 def lines(services: Sequence[ServiceStats]) -> list[Line]:
