@@ -8,7 +8,7 @@ from enum import Enum
 
 from netaddr import IPAddress
 
-from director.model import Protocol
+from director.model import Protocol, ServiceKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,15 +16,27 @@ class SwapTables:
     """Publish this table image. After it, apply `wrr_changes` to the live cursors, in order.
 
     Each change is (service id, `wrr_gcd`, `wrr_max`) and stands for one `dest_changed` step of the kernel's
-    wrr; with (1, 0), an empty list, it puts the cursor of any service at the beginning. `reset_services` and
-    `reset_destinations` are ids given out anew, whose old state must be cleared before the swap.
+    wrr; with (1, 0), an empty list, it puts the cursor of any service at the beginning.
     """
 
     image: bytes
     generation: int
     wrr_changes: tuple[tuple[int, int, int], ...] = ()
-    reset_services: tuple[int, ...] = ()
-    reset_destinations: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ResetIds:
+    """These ids are given out anew: clear what was known of them, before anybody learns whose they are."""
+
+    services: tuple[int, ...]
+    destinations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """What is held for these services changed: write it down before a swap puts it in force."""
+
+    services: tuple[ServiceKey, ...]
 
 
 class GuardSide(Enum):
@@ -93,4 +105,4 @@ class Log:
     fields: tuple[tuple[str, str], ...] = ()
 
 
-Command = SwapTables | SetGuard | SetAddresses | ResolveRoute | SolicitNeighbour | Log
+Command = SwapTables | ResetIds | Remember | SetGuard | SetAddresses | ResolveRoute | SolicitNeighbour | Log

@@ -10,16 +10,16 @@ image for all of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from netaddr import IPAddress
 
 from director.commands import (
     Command,
     GuardKey,
-    GuardSide,
     Level,
-    Log,
+    Remember,
+    ResetIds,
     ResolveRoute,
     SetAddresses,
     SetGuard,
@@ -38,10 +38,10 @@ from director.events import (
     RouteResolved,
     RoutesChanged,
 )
+from director.guarding import guard_keys, translated
 from director.model import (
     Configuration,
     Destination,
-    ForwardingMethod,
     Link,
     Neighbour,
     NextHop,
@@ -53,43 +53,12 @@ from director.model import (
 )
 from director.model.counters import NextHopStatus
 from director.tables import IdRegistry, ImageCompiler
+from director.tables.held import HeldService
 from director.tables.ids import ServiceIds
 from director.tables.lingering import LingeringServers
 from director.tables.next_hops import NextHops
 from director.tables.wrr_steps import wrr_steps
-
-MAX_LOGS = 200
-"""One event can change the ways of many destinations; the log says how many lines it leaves out."""
-
-
-@dataclass(slots=True)
-class _Turn:
-    """What one call of the engine gathers before it becomes commands."""
-
-    logs: list[Log] = field(default_factory=list)
-    unlogged: int = 0
-    questions: dict[ResolveRoute | SolicitNeighbour, None] = field(default_factory=dict)
-    newly_guarded: set[GuardKey] = field(default_factory=set)
-    wrr_changes: list[tuple[int, int, int]] = field(default_factory=list)
-    reset_services: dict[int, None] = field(default_factory=dict)
-    reset_destinations: dict[int, None] = field(default_factory=dict)
-    image_is_stale: bool = False
-    guard_is_stale: bool = False
-
-    def shown_logs(self) -> Iterator[Log]:
-        yield from self.logs
-        if self.unlogged:
-            yield Log(Level.INFO, "more of this", (("lines", str(self.unlogged)),))
-
-    def log(self, level: Level, event: str, *fields: tuple[str, object]) -> None:
-        """Take a line of the log; one that will not be shown is only counted."""
-        if len(self.logs) < MAX_LOGS:
-            self.logs.append(Log(level, event, tuple((name, str(value)) for name, value in fields)))
-        else:
-            self.unlogged += 1
-
-    def ask(self, question: ResolveRoute | SolicitNeighbour) -> None:
-        self.questions[question] = None
+from director.turn import Turn
 
 
 class Engine:
@@ -105,6 +74,7 @@ class Engine:
         self._guards: dict[ServiceKey, frozenset[GuardKey]] = {}
         self._guard: frozenset[GuardKey] | None = None
         self._addresses: frozenset[IPAddress] | None = None
+        self._inherited: tuple[HeldService, ...] = ()
         self._generation = 0
 
     @property
@@ -148,6 +118,31 @@ class Engine:
         """Look up whose an id is; also of a deleted destination that connections still refer to."""
         return self._ids.holder(number)
 
+    def held(self, key: ServiceKey) -> HeldService:
+        """Return what is held for a service, present or gone: all that another process has to know of it."""
+        ids = self._ids.held(key)
+        if ids is None:
+            return HeldService(key)
+        present = self._ids.of(key)
+        service = present[0] if present is not None else None
+        return HeldService(key, ids[0], service, ids[1], self._lingering.servers(key))
+
+    def held_services(self) -> Iterator[HeldService]:
+        """Tell what is held for each service."""
+        return (self.held(key) for key in self._ids.keys)
+
+    def inherit(self, services: tuple[HeldService, ...]) -> None:
+        """Begin where another process ended, whose tables are in force; before the first configuration.
+
+        That one is then taken as an edit of what was in force.
+        """
+        assert self._configuration is None
+        self._inherited = services
+        self._ids.restore(services)
+        for held in services:
+            for server in held.lingering:
+                self._lingering.leave(held.key, (server.address, server.port), server.id)
+
     def next_hop(self, address: IPAddress) -> NextHop | None:
         """Look up the way to a destination's address."""
         return self._next_hops.next_hop(address)
@@ -179,12 +174,12 @@ class Engine:
 
     def handle_all(self, events: Iterable[Event]) -> list[Command]:
         """Take several facts as one."""
-        turn = _Turn()
+        turn = Turn()
         for event in events:
             self._take(event, turn)
         return self._orders(turn)
 
-    def _take(self, event: Event, turn: _Turn) -> None:
+    def _take(self, event: Event, turn: Turn) -> None:
         match event:
             case ConfigurationApplied(configuration):
                 self._apply(configuration, turn)
@@ -199,11 +194,11 @@ class Engine:
                     turn.ask(ResolveRoute(address))
             case NeighbourChanged(neighbour):
                 self._take_neighbour(neighbour, turn)
-            case ConnectionsCounted(destination_ids):
-                self._ids.census(destination_ids)
+            case ConnectionsCounted(destination_ids) if self._configuration is not None:
+                turn.changed_services.update(dict.fromkeys(self._ids.census(destination_ids)))
                 self._release(self._lingering.census(destination_ids), turn)
 
-    def _orders(self, turn: _Turn) -> list[Command]:
+    def _orders(self, turn: Turn) -> list[Command]:
         """Guard what is new before the tables know it, and what is gone until they have forgotten it."""
         commands: list[Command] = [*turn.shown_logs()]
         if self._configuration is None:
@@ -213,6 +208,10 @@ class Engine:
             held |= turn.newly_guarded
             commands.append(SetGuard(held))
         commands.extend(turn.questions)
+        if turn.reset_services or turn.reset_destinations:
+            commands.append(ResetIds(tuple(turn.reset_services), tuple(turn.reset_destinations)))
+        if turn.changed_services:
+            commands.append(Remember(tuple(turn.changed_services)))
         if turn.image_is_stale or self._generation == 0:
             commands.append(self._swap(turn))
         commands.extend(self._set_addresses(self._configuration))
@@ -221,14 +220,12 @@ class Engine:
             commands.append(SetGuard(self._guard))
         return commands
 
-    def _swap(self, turn: _Turn) -> SwapTables:
+    def _swap(self, turn: Turn) -> SwapTables:
         self._generation += 1
         return SwapTables(
             self._compiler.image(self._generation),
             self._generation,
             tuple(turn.wrr_changes),
-            tuple(turn.reset_services),
-            tuple(turn.reset_destinations),
         )
 
     def _set_addresses(self, configuration: Configuration) -> Iterator[SetAddresses]:
@@ -237,14 +234,14 @@ class Engine:
             self._addresses = addresses
             yield SetAddresses(addresses)
 
-    def _apply(self, configuration: Configuration, turn: _Turn) -> None:
+    def _apply(self, configuration: Configuration, turn: Turn) -> None:
         refused = self.why_refused(configuration)
         if refused is not None:
             turn.log(Level.WARNING, "configuration refused", ("why", refused))
             return
         if self._configuration is None:
             self._settings = configuration.settings
-            self._configuration = Configuration(settings=configuration.settings)
+            self._configuration = self._begin(configuration, turn)
         configuration = sharing(self._configuration, configuration)
         changes = diff(self._configuration, configuration)
         _log_changes(changes, turn)
@@ -253,7 +250,24 @@ class Engine:
         self._change_services(self._configuration, configuration, turn)
         self._configuration = configuration
 
-    def _change_services(self, before: Configuration, after: Configuration, turn: _Turn) -> None:
+    def _begin(self, wanted: Configuration, turn: Turn) -> Configuration:
+        """Return the configuration that the first one changes: empty, or that of the inherited services.
+
+        Of what is inherited the questions and the guard are new to this process, and nothing to the tables.
+        """
+        nothing = Configuration(settings=wanted.settings)
+        services = tuple(held.service for held in self._inherited if held.service is not None)
+        if not services:
+            return nothing
+        inherited = replace(wanted, services=services)
+        unheard = Turn()
+        self._change_services(nothing, inherited, unheard)
+        turn.questions.update(unheard.questions)
+        turn.newly_guarded |= unheard.newly_guarded
+        turn.guard_is_stale, turn.image_is_stale = True, True
+        return inherited
+
+    def _change_services(self, before: Configuration, after: Configuration, turn: Turn) -> None:
         """Both share what is equal: the services that they do not share are all that there is to do."""
         old = {service.key: service for service in only_in(before, after)}
         changed = only_in(after, before)
@@ -268,15 +282,16 @@ class Engine:
         for service in changed:
             self._set(old.get(service.key), service, turn)
 
-    def _remove(self, service: VirtualService, turn: _Turn) -> None:
+    def _remove(self, service: VirtualService, turn: Turn) -> None:
         self._ids.release(service.key)
         self._compiler.remove_service(service.key)
         self._lingering.forget(service.key)
         del self._guards[service.key]
         turn.guard_is_stale = True
+        turn.changed_services[service.key] = None
 
-    def _set(self, before: VirtualService | None, service: VirtualService, turn: _Turn) -> None:
-        for place in _translated(before) - _translated(service) if before is not None else ():
+    def _set(self, before: VirtualService | None, service: VirtualService, turn: Turn) -> None:
+        for place in translated(before) - translated(service) if before is not None else ():
             number = self._ids.destination(service.key, *place)
             assert number is not None
             self._lingering.leave(service.key, place, number)
@@ -284,24 +299,26 @@ class Engine:
         turn.reset_services.update(dict.fromkeys(assignment.new_services))
         turn.reset_destinations.update(dict.fromkeys(assignment.new_destinations))
         turn.wrr_changes.extend((assignment.ids.service, *step) for step in wrr_steps(before, service))
+        turn.changed_services[service.key] = None
         self._compiler.set_service(service, assignment.ids)
         self._guard_service(service, turn)
 
-    def _release(self, services: Iterable[ServiceKey], turn: _Turn) -> None:
+    def _release(self, services: Iterable[ServiceKey], turn: Turn) -> None:
         """Give the stack what servers send that linger no more."""
         for key in services:
             service = self.configuration.service(key)
+            turn.changed_services[key] = None
             if service is not None:
                 self._guard_service(service, turn)
 
-    def _guard_service(self, service: VirtualService, turn: _Turn) -> None:
-        keys = _guard_keys(service, self._lingering.of(service.key))
+    def _guard_service(self, service: VirtualService, turn: Turn) -> None:
+        keys = guard_keys(service, self._lingering.of(service.key))
         if keys != self._guards.get(service.key):
             self._guards[service.key] = keys
             turn.newly_guarded |= keys
             turn.guard_is_stale = True
 
-    def _take_link(self, index: int, link: Link | None, turn: _Turn) -> None:
+    def _take_link(self, index: int, link: Link | None, turn: Turn) -> None:
         before = self._next_hops.links
         self._renew(self._next_hops.learn_link(index, link), turn)
         if self._next_hops.links != before:
@@ -309,7 +326,7 @@ class Engine:
             turn.image_is_stale = True
             self._solicit(self._next_hops.users_behind(index), turn)
 
-    def _take_route(self, destination: IPAddress, route: RouteAnswer, turn: _Turn) -> None:
+    def _take_route(self, destination: IPAddress, route: RouteAnswer, turn: Turn) -> None:
         was = self._next_hops.why_unresolved(destination)
         changed = self._next_hops.learn_route(destination, route)
         self._renew(changed, turn)
@@ -319,7 +336,7 @@ class Engine:
             self._log_way(destination, turn)
         self._solicit((destination,), turn)
 
-    def _take_neighbour(self, neighbour: Neighbour, turn: _Turn) -> None:
+    def _take_neighbour(self, neighbour: Neighbour, turn: Turn) -> None:
         changed = self._next_hops.learn_neighbour(neighbour)
         self._renew(changed, turn)
         for address in self._next_hops.unanswered(neighbour):
@@ -327,20 +344,20 @@ class Engine:
                 self._log_way(address, turn)
         self._solicit(changed, turn)
 
-    def _renew(self, addresses: Iterable[IPAddress], turn: _Turn) -> None:
+    def _renew(self, addresses: Iterable[IPAddress], turn: Turn) -> None:
         """Bring changed next hops into the image."""
         for address in addresses:
             self._compiler.set_next_hop(address, self._next_hops.next_hop(address))
             turn.image_is_stale = True
             self._log_way(address, turn)
 
-    def _solicit(self, addresses: Iterable[IPAddress], turn: _Turn) -> None:
+    def _solicit(self, addresses: Iterable[IPAddress], turn: Turn) -> None:
         for address in addresses:
             place = self._next_hops.unresolved_neighbour(address)
             if place is not None:
                 turn.ask(SolicitNeighbour(*place))
 
-    def _log_way(self, address: IPAddress, turn: _Turn) -> None:
+    def _log_way(self, address: IPAddress, turn: Turn) -> None:
         why = self._next_hops.why_unresolved(address)
         if why is not None:
             turn.log(Level.WARNING, "destination unreachable", ("destination", address), ("why", why))
@@ -350,7 +367,7 @@ class Engine:
         turn.log(Level.INFO, "destination reachable", ("destination", address), *fields)
 
 
-def _log_changes(changes: Iterable[Change], turn: _Turn) -> None:
+def _log_changes(changes: Iterable[Change], turn: Turn) -> None:
     for change in changes:
         level = Level.WARNING if _waits_for_restart(change) else Level.INFO
         turn.log(level, "configuration changed", ("change", change))
@@ -366,18 +383,3 @@ def _shows_in_image(change: Change) -> bool:
 
 def _addresses(services: Iterable[VirtualService]) -> Iterator[IPAddress]:
     return (destination.address for service in services for destination in service.destinations)
-
-
-def _translated(service: VirtualService) -> frozenset[tuple[IPAddress, int]]:
-    nat = (d for d in service.destinations if d.method is ForwardingMethod.NAT)
-    return frozenset((destination.address, destination.port) for destination in nat)
-
-
-def _guard_keys(service: VirtualService, lingering: frozenset[tuple[IPAddress, int]]) -> frozenset[GuardKey]:
-    """Return whose packets the local stack must not answer: clients' to the service, and NAT servers'
-    replies.
-    """
-    key = service.key
-    servers = _translated(service) | lingering
-    replies = (GuardKey(GuardSide.FROM, key.protocol, address, port) for address, port in servers)
-    return frozenset((GuardKey(GuardSide.TO, key.protocol, key.address, key.port), *replies))

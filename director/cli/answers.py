@@ -109,6 +109,13 @@ class Table(TypedDict):
     used: int
 
 
+class Keeping(TypedDict):
+    since: str
+    taken_over: bool
+    kept: str | None
+    why_not: str
+
+
 class Status(TypedDict):
     version: str
     pid: int
@@ -117,6 +124,7 @@ class Status(TypedDict):
     interfaces: list[Interface]
     workers: int
     table: Table
+    keeping: Keeping
     generation: int
     frames_lost: int
     next_hops: list[NextHop]

@@ -6,8 +6,10 @@ The daemon is imported when it is run; what it does is its own business.
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -45,8 +47,8 @@ def run(
 ) -> None:
     """Run the director in the foreground.
 
-    SIGTERM ends it cleanly, SIGHUP reads the configuration file again. What --datapath and --interface say
-    wins over the file.
+    SIGTERM ends it cleanly, SIGUSR1 too but leaves forwarding on where the data path can, SIGHUP reads the
+    configuration file again. What --datapath and --interface say wins over the file.
     """
     _need_root("run")
     from director import daemon
@@ -62,27 +64,48 @@ def run(
 
 
 @click.command()
+@click.option(
+    "--leave-running", is_flag=True,
+    help="Leave forwarding on: the next `director run` takes it over, `director cleanup` ends it.",
+)  # fmt: skip
 @as_json
-def stop(*, as_json: bool) -> None:
+def stop(*, leave_running: bool, as_json: bool) -> None:
     """Stop the running director and wait until it has gone."""
     director = client()
-    answer = director.post("/v1/stop")
+    answer = director.post("/v1/stop", leave_running="true") if leave_running else director.post("/v1/stop")
     if as_json:
         printing.show_json(answer)
     deadline = time.monotonic() + STOP_SECONDS
-    state = director.path.with_name(f"{director.path.name}.state.json")  # goes last, when all else has gone
-    while director.path.exists() or state.exists():
+    state = director.path.with_name(f"{director.path.name}.state.json")
+    has_ended = _is_left if leave_running else _is_gone
+    while director.path.exists() or not has_ended(state):
         if time.monotonic() > deadline:
             raise Failure(f"the director at {director.path} is still there after {STOP_SECONDS:g} s")
         time.sleep(LOOK_SECONDS)
+    if leave_running and not as_json:
+        click.echo("forwarding goes on: `director run` takes it over, `director cleanup` ends it")
+
+
+def _is_gone(state: Path) -> bool:
+    """Say whether a director has ended cleanly: its state file goes last, when all else has gone."""
+    return not state.exists()
+
+
+def _is_left(state: Path) -> bool:
+    """Say whether a director has ended and left things as they are: it notes that last."""
+    with suppress(OSError, ValueError):
+        return bool(json.loads(state.read_text())["left"])
+    return False
 
 
 @click.command()
 @socket_again
 def cleanup() -> None:
-    """Remove what a killed director left behind.
+    """Remove what a director left behind.
 
-    Filters, qdiscs and addresses that it made, and its socket; a director that lives is left alone."""
+    Programs, filters, qdiscs and addresses of one that was killed, or stopped with --leave-running, and its
+    files; a director that lives is left alone.
+    """
     _need_root("cleanup")
     from pyroute2.netlink.exceptions import NetlinkError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from director.cli import printing
-from director.cli.answers import Interface, NextHop, Status
+from director.cli.answers import Interface, Keeping, NextHop, Status
 from director.cli.calling import client
 from director.cli.options import as_json
 from director.cli.printing import Align, Column, folding
@@ -62,11 +62,19 @@ def _facts(answer: Status) -> Iterator[Fact]:
     yield "running for", f"{printing.age(answer['uptime'])} (since {answer['started']})"
     yield "workers", str(answer["workers"])
     yield "connections", f"{table['used']} of {table['capacity']}"
+    yield "tables since", _kept(answer["keeping"])
     yield "table image", f"generation {answer['generation']}"
     yield "frames lost", _lost(answer["frames_lost"])
     if not answer["interfaces"]:
         yield "interfaces", "none is taken, so nothing is forwarded"
     yield "addresses held", " ".join(answer["addresses"]) or "none"
+
+
+def _kept(keeping: Keeping) -> str:
+    """Say how long connections and counters have lived, and whether they outlive the process."""
+    taken = ", taken over from the process before" if keeping["taken_over"] else ""
+    life = f"pinned as {keeping['kept']}" if keeping["kept"] else f"not pinned: {keeping['why_not']}"
+    return f"{keeping['since']}{taken} ({life})"
 
 
 def _lost(frames: int) -> str:

@@ -26,6 +26,7 @@ from director.model.counters import (
     DestinationStats,
     DirectorStatus,
     InterfaceStatus,
+    Keeping,
     NextHopState,
     NextHopStatus,
     Rates,
@@ -261,6 +262,19 @@ class TableAnswer(Answer):
         return cls(capacity=noun.capacity, used=noun.used)
 
 
+class KeepingAnswer(Answer):
+    """Whether connections outlive the director's process: `kept` by these pins, else `why_not`."""
+
+    since: datetime
+    taken_over: bool
+    kept: str | None
+    why_not: str
+
+    @classmethod
+    def of(cls, noun: Keeping) -> KeepingAnswer:
+        return cls(since=noun.since, taken_over=noun.taken_over, kept=noun.kept, why_not=noun.why_not)
+
+
 class StatusAnswer(Answer):
     """The director as a whole."""
 
@@ -271,6 +285,7 @@ class StatusAnswer(Answer):
     interfaces: tuple[InterfaceAnswer, ...]
     workers: int
     table: TableAnswer
+    keeping: KeepingAnswer
     generation: int
     frames_lost: int
     next_hops: tuple[NextHopAnswer, ...]
@@ -286,6 +301,7 @@ class StatusAnswer(Answer):
             interfaces=tuple(map(InterfaceAnswer.of, noun.interfaces)),
             workers=noun.workers,
             table=TableAnswer.of(noun.table),
+            keeping=KeepingAnswer.of(noun.keeping),
             generation=noun.generation,
             frames_lost=noun.frames_lost,
             next_hops=tuple(map(NextHopAnswer.of, noun.next_hops)),

@@ -118,6 +118,12 @@ class StatsParameters(Partial):
     destinations: TruthField = Truth.TRUE
 
 
+class StopParameters(Partial):
+    """Whether forwarding goes on when the director has ended (false, the default: it ends as well)."""
+
+    leave_running: TruthField = Truth.FALSE
+
+
 class ConnectionParameters(Partial):
     """Which connections to list; `count` true answers with the total alone."""
 

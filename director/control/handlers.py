@@ -17,7 +17,7 @@ from director.config import edit
 from director.config.address import parse_destination, parse_service_key
 from director.config.diff import diff
 from director.config.document import ConfigurationDocument, DestinationDocument, ServiceDocument
-from director.config.errors import ConfigError
+from director.config.errors import ConfigError, Conflict, Fault
 from director.config.load import configuration_from, destination_from, document_from, service_from
 from director.config.save import save
 from director.config.sharing import sharing
@@ -42,6 +42,7 @@ from director.control.documents import (
     ServiceList,
     ServicePatch,
     StatsParameters,
+    StopParameters,
     Truth,
     ZeroParameters,
 )
@@ -234,8 +235,14 @@ async def get_status(api: Api, _call: Call) -> Reply:
     return Reply(StatusAnswer.of(await api.port.status()))
 
 
-async def stop(api: Api, _call: Call) -> Reply:
-    await api.port.stop()
+async def stop(api: Api, call: Call) -> Reply:
+    if call.as_(StopParameters).leave_running is Truth.TRUE:
+        refusal = await api.port.leave_running()
+        if refusal is not None:
+            fault = Fault("leave_running", "true", "tables that outlive the director", refusal)
+            raise ConfigError([fault], conflict=Conflict.EXISTS)
+    else:
+        await api.port.stop()
     return Reply(StopAnswer(stopping=True))
 
 

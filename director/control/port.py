@@ -53,3 +53,7 @@ class DirectorPort(Protocol):
     async def stop(self) -> None:
         """Begin a clean stop and return; the answer to the caller is still sent."""
         ...
+
+    async def leave_running(self) -> str | None:
+        """Begin to end and leave forwarding on for another process to take over; or say why that can't be."""
+        ...

@@ -30,6 +30,7 @@ from director.control.documents import (
     ServiceList,
     ServicePatch,
     StatsParameters,
+    StopParameters,
     ZeroParameters,
 )
 from director.control.handlers import JSON, TOML, Api, Call, Reply
@@ -129,7 +130,10 @@ ROUTES = (
         handlers.get_reasons, ReasonsAnswer,
     ),
     Route("GET", "/v1/status", "getStatus", "Show the director's state", handlers.get_status, StatusAnswer),
-    Route("POST", "/v1/stop", "stop", "Stop the director cleanly", handlers.stop, StopAnswer, status=202),
+    Route(
+        "POST", "/v1/stop", "stop", "Stop the director: cleanly, or with forwarding left on",
+        handlers.stop, StopAnswer, parameters=StopParameters, status=202, refusals=(409,),
+    ),
     Route(
         "GET", OPENAPI, "getOpenapi", "Show this description as an OpenAPI document",
         handlers.get_openapi,

@@ -14,7 +14,8 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from director.config.errors import ConfigError
 from director.control.listening import SocketError
-from director.daemon.cleanup import clean_up
+from director.daemon.cleanup import CleanUp, clean_up, refuse_while_running
+from director.daemon.identity import hold_identity
 from director.daemon.logs import LogFormat, set_up
 from director.daemon.options import Options
 from director.daemon.running import Running
@@ -47,5 +48,11 @@ async def _run(options: Options) -> None:
 
 def cleanup(socket: Path) -> tuple[str, ...]:
     """Undo what a killed director left and say what; OSError while one is running on this socket."""
-    found = asyncio.run(clean_up(socket))
+    found = asyncio.run(_cleanup(socket))
     return (*found.undone, *found.left)
+
+
+async def _cleanup(socket: Path) -> CleanUp:
+    refuse_while_running(socket)
+    with await hold_identity(socket):
+        return await clean_up(socket)

@@ -9,6 +9,8 @@ from director.daemon.interfaces import Carrier
 from director.daemon.numbers import Readings
 from director.daemon.orders import Tables
 from director.datapath.attachment import Classifier
+from director.datapath.pinned import Pinned
+from director.datapath.programs import TableSizes
 from director.model.connection import ConnectionPage, ConnectionQuery
 from director.model.counters import ReasonCount, TableStatus
 
@@ -22,6 +24,20 @@ class Datapath(Carrier, Tables, Readings, Protocol):
 
     def stop(self) -> None:
         """End, and give everything back; interfaces that are left are let go."""
+        ...
+
+    def leave(self) -> None:
+        """End, and let what stands in the kernel go on by itself."""
+        ...
+
+    @property
+    def pinned(self) -> Pinned | None:
+        """Where its tables are kept for another process; None where they can not be."""
+        ...
+
+    @property
+    def sizes(self) -> TableSizes:
+        """What was fixed when its tables were made."""
         ...
 
     def classifier(self, index: int) -> Classifier | None:

@@ -18,6 +18,7 @@ from director.datapath.ebpf import EbpfDatapath
 from director.datapath.errors import DatapathError
 from director.datapath.memory import Holders
 from director.datapath.packet import PacketDatapath
+from director.datapath.pinned import Pinned
 from director.host.cards import look_at
 from director.host.drivers import VIRTUAL
 from director.model import Settings
@@ -82,15 +83,15 @@ def _doubt(card: Card) -> str:
     return "; ".join(unseen)
 
 
-def make_datapath(settings: Settings, holders: Holders) -> Datapath:
+def make_datapath(settings: Settings, holders: Holders, pinned: Pinned) -> Datapath:
     """Make what `settings.datapath` names; DatapathError where the machine does not have it."""
     kind = settings.datapath
     if kind is DatapathKind.PACKET:
         return PacketDatapath(settings, holders, ASKED_FOR)
     if kind is not DatapathKind.AUTO:
-        return EbpfDatapath(settings, holders, Asked(kind, look_at))
+        return EbpfDatapath(settings, holders, Asked(kind, look_at), pinned)
     try:
-        return EbpfDatapath(settings, holders, Best(look_at))
+        return EbpfDatapath(settings, holders, Best(look_at), pinned)
     except DatapathError as error:
         log.warning("no data path in the kernel", why=str(error), then="packet carries all")
         return PacketDatapath(settings, holders, str(error))

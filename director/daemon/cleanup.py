@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Undo what a killed director left: filters (known by name), qdiscs and addresses (known by its journal), its
-socket.
+"""Undo what a director left that was killed or told to leave it: filters (known by name), qdiscs and
+addresses (known by its journal), pins (by its identity), its socket and its files.
 
 A living director's things are left alone: it answers on its socket, and it holds its interfaces. What was
 undone and what was left alone is returned as sentences; where going on would do harm, it is a DaemonError.
@@ -18,7 +18,9 @@ from pathlib import Path
 from pyroute2 import AsyncIPRoute
 
 from director.daemon.errors import DaemonError
+from director.daemon.identity import identity_of
 from director.daemon.journal import Borrowed, journal_path, namespace_exists, own_namespace, read_journal
+from director.daemon.record import is_record, record_path
 from director.datapath.attachment import (
     OUR_NAMES,
     has_clsact,
@@ -28,6 +30,7 @@ from director.datapath.attachment import (
     remove_idle_clsact,
 )
 from director.datapath.errors import DatapathError
+from director.datapath.pins import find_pins
 from director.host.addresses import remove_address
 
 
@@ -45,11 +48,12 @@ class CleanUp:
 async def clean_up(control_socket: Path) -> CleanUp:
     """Remove all that a director with this socket, or any dead one in this namespace, left; say what."""
     refuse_while_running(control_socket)
-    borrowed, said = _borrowed(journal_path(control_socket))
+    borrowed, said = find_borrowed(control_socket)
     async with AsyncIPRoute() as kernel:
         names = {one["index"]: one.get_attr("IFLA_IFNAME") async for one in await kernel.link("dump")}
         said += await _filters(kernel, names)
         said += await _qdiscs(kernel, names, borrowed.qdiscs)
+        said += CleanUp(_pins(identity_of(own_namespace(), control_socket)))
         said += CleanUp(await _addresses(kernel, names, borrowed))
     return said + CleanUp(_files(control_socket))
 
@@ -61,7 +65,9 @@ def refuse_while_running(control_socket: Path) -> None:
         raise DaemonError(errno.EBUSY, f"a director is running on {control_socket}; `director stop` ends it")
 
 
-def _borrowed(path: Path) -> tuple[Borrowed, CleanUp]:
+def find_borrowed(control_socket: Path) -> tuple[Borrowed, CleanUp]:
+    """Read what a director noted that is no more, and say what is wrong with it."""
+    path = journal_path(control_socket)
     nothing = Borrowed(own_namespace(), 0)
     try:
         found = read_journal(path)
@@ -75,7 +81,15 @@ def _borrowed(path: Path) -> tuple[Borrowed, CleanUp]:
             f"{path} was left by a director (process {found.pid}) in another network namespace: "
             "run `director cleanup` there, or give another --socket",
         )
-    return nothing, CleanUp((f"the network namespace that {path} speaks of is gone, and all in it",))
+    gone = f"the network namespace that {path} speaks of is gone, and all in it"
+    return nothing, CleanUp((gone, *_pins(identity_of(found.namespace, control_socket))))
+
+
+def _pins(identity: str) -> tuple[str, ...]:
+    found = find_pins(identity)
+    for pins in found:
+        pins.remove()
+    return tuple(f"removed the pins in {pins.name}" for pins in found)
 
 
 async def _filters(kernel: AsyncIPRoute, names: Mapping[int, str]) -> CleanUp:
@@ -117,14 +131,15 @@ async def _addresses(kernel: AsyncIPRoute, names: Mapping[int, str], borrowed: B
 
 
 def _files(control_socket: Path) -> tuple[str, ...]:
-    left = [path for path in (control_socket, journal_path(control_socket)) if _is_ours(path)]
+    files = (control_socket, journal_path(control_socket), record_path(control_socket))
+    left = [path for path in files if _is_ours(path)]
     for path in left:
         path.unlink(missing_ok=True)
     return tuple(f"removed {path}" for path in left)
 
 
 def _is_ours(path: Path) -> bool:
-    """Say whether this is a socket or a journal: a mistyped --socket must cost nobody a file."""
+    """Say whether this is a socket, journal or record: a mistyped --socket must cost nobody a file."""
     with suppress(ValueError):
-        return path.is_socket() or (path.is_file() and read_journal(path) is not None)
+        return path.is_socket() or (path.is_file() and (is_record(path) or read_journal(path) is not None))
     return False

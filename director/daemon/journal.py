@@ -26,12 +26,16 @@ NAMED_NAMESPACES = Path("/run/netns")
 
 @dataclass(frozen=True, slots=True)
 class Borrowed:
-    """What has to be undone: clsact qdiscs, by interface, and addresses; `namespace` is an inode number."""
+    """What has to be undone: clsact qdiscs and filters, by interface, and addresses; `namespace` is an inode
+    number. `left` says that the process has ended and wanted all of it to stay.
+    """
 
     namespace: int
     pid: int
     qdiscs: frozenset[int] = frozenset()
     addresses: frozenset[HeldAddress] = frozenset()
+    filters: frozenset[int] = frozenset()
+    left: bool = False
 
     def to_json(self) -> str:
         addresses = sorted((one.interface, str(one.address)) for one in self.addresses)
@@ -39,6 +43,8 @@ class Borrowed:
             "namespace": self.namespace,
             "pid": self.pid,
             "qdiscs": sorted(self.qdiscs),
+            "filters": sorted(self.filters),
+            "left": self.left,
             "addresses": [{"interface": index, "address": address} for index, address in addresses],
         }
         return json.dumps(fields, indent=1) + "\n"
@@ -56,6 +62,8 @@ class Borrowed:
                     HeldAddress(int(one["interface"]), IPAddress(one["address"]))
                     for one in fields["addresses"]
                 ),
+                filters=frozenset(int(index) for index in fields.get("filters", ())),
+                left=bool(fields.get("left")),
             )
         except (ValueError, KeyError, TypeError, AddrFormatError) as error:
             raise ValueError(f"not a state file of the director: {error}") from error
@@ -68,15 +76,28 @@ class Journal:
         self._path = path
         self._borrowed = Borrowed(own_namespace(), os.getpid())
 
+    def inherit(self, legacy: Borrowed) -> None:
+        """Take what one before this director left, to undo it with our own."""
+        if legacy.qdiscs or legacy.addresses or legacy.filters or legacy.left:
+            self._write(replace(legacy, pid=os.getpid(), left=False))
+
     def record_qdiscs(self, qdiscs: frozenset[int]) -> None:
         self._write(replace(self._borrowed, qdiscs=qdiscs))
 
     def record_addresses(self, addresses: frozenset[HeldAddress]) -> None:
         self._write(replace(self._borrowed, addresses=addresses))
 
+    def record_filters(self, filters: frozenset[int]) -> None:
+        if filters != self._borrowed.filters:
+            self._write(replace(self._borrowed, filters=filters))
+
+    def leave(self) -> None:
+        """Say, as the last thing, that all of it is to stay when this process has gone."""
+        self._write(replace(self._borrowed, left=True))
+
     def close(self) -> None:
         """Delete the file, unless something is left that a later clean-up should know of."""
-        if not (self._borrowed.qdiscs or self._borrowed.addresses):
+        if not (self._borrowed.qdiscs or self._borrowed.addresses or self._borrowed.filters):
             self._path.unlink(missing_ok=True)
 
     def _write(self, borrowed: Borrowed) -> None:

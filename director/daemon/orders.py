@@ -21,12 +21,15 @@ from director.commands import (
     Command,
     Level,
     Log,
+    Remember,
+    ResetIds,
     ResolveRoute,
     SetAddresses,
     SetGuard,
     SolicitNeighbour,
     SwapTables,
 )
+from director.daemon.keeping import Keeper
 from director.datapath.attachment import Attachments
 from director.datapath.guard import Guard
 from director.events import Event, RouteResolved
@@ -52,6 +55,10 @@ class Tables(Protocol):
 
     def reset(self, services: tuple[int, ...], destinations: tuple[int, ...]) -> None: ...
 
+    def settle(self) -> None:
+        """Take away what one before left and nothing needs, now that an image is in force everywhere."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Shells:
@@ -64,6 +71,7 @@ class Shells:
     guard: Guard
     tables: Tables
     attachments: Attachments
+    keeper: Keeper
 
 
 class Orders:
@@ -82,6 +90,8 @@ class Orders:
         self.generation = 0
         self._calls: Mapping[type, Callable[[Any], Awaitable[None]]] = {
             SwapTables: self._swap,
+            ResetIds: self._reset,
+            Remember: shells.keeper.remember,
             SetGuard: self._guard,
             SetAddresses: self._addresses,
             ResolveRoute: self._questions.put,
@@ -139,11 +149,14 @@ class Orders:
 
     async def _swap(self, command: SwapTables) -> None:
         tables = self._shells.tables
-        tables.reset(command.reset_services, command.reset_destinations)
         tables.swap(command.image)
-        await self._shells.attachments.follow()
+        await self._shells.attachments.renew()
+        tables.settle()
         tables.apply_wrr(command.wrr_changes)
         self.generation = command.generation
+
+    async def _reset(self, command: ResetIds) -> None:
+        self._shells.tables.reset(command.services, command.destinations)
 
     async def _guard(self, command: SetGuard) -> None:
         self._shells.guard.set_keys(command.keys)

@@ -22,6 +22,7 @@ from director.config.sharing import sharing
 from director.daemon.carrier import Datapath
 from director.daemon.conductor import Conductor
 from director.daemon.interfaces import Interfaces
+from director.daemon.keeping import Keeper
 from director.daemon.numbers import Numbers
 from director.engine import Engine
 from director.host.addresses import Addresses
@@ -37,7 +38,9 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One running director. `settings` are those it was started with; `end` begins its clean stop."""
+    """One running director. `settings` are those it was started with; `end` begins its clean stop, `leave`
+    one that leaves forwarding on.
+    """
 
     settings: Settings
     engine: Engine
@@ -48,7 +51,9 @@ class Port:
     watcher: Watcher
     numbers: Numbers
     reading: Executor
+    keeper: Keeper
     end: Callable[[], None]
+    leave: Callable[[], None]
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     began: float = field(default_factory=time.monotonic)
 
@@ -92,6 +97,7 @@ class Port:
             interfaces=tuple(self._interfaces()),
             workers=self.settings.workers,
             table=await self._read(self.datapath.table),
+            keeping=self.keeper.status(),
             generation=self.engine.generation,
             frames_lost=self.datapath.ring_drops(),
             next_hops=self.engine.next_hop_status(),
@@ -104,6 +110,12 @@ class Port:
 
     async def stop(self) -> None:
         self.end()
+
+    async def leave_running(self) -> str | None:
+        if not self.keeper.keeps:
+            return self.keeper.why_not
+        self.leave()
+        return None
 
     def _interfaces(self) -> Iterator[InterfaceStatus]:
         for index in self.interfaces.taken:

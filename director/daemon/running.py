@@ -4,6 +4,9 @@
 Each step of the start leaves its undoing on a stack, so that a start which fails half-way and a clean stop go
 the same way back. The guard stands before a VIP is bound and until it is released: the local stack never
 answers for a service.
+
+Where tables outlive the process, what one before left stays in force until our first image is. Until then,
+and when told to leave forwarding on, nothing is undone but what is ours alone.
 """
 
 from __future__ import annotations
@@ -24,19 +27,23 @@ from pyroute2.netlink.exceptions import NetlinkError
 from director.config.errors import ConfigError
 from director.control.server import ControlServer
 from director.daemon.carrier import Datapath
-from director.daemon.cleanup import clean_up
+from director.daemon.cleanup import CleanUp, clean_up, refuse_while_running
 from director.daemon.conductor import Conductor
+from director.daemon.identity import hold_identity
+from director.daemon.inheritance import Inheritance, look
 from director.daemon.interfaces import Interfaces
-from director.daemon.journal import Journal, journal_path
+from director.daemon.journal import Borrowed, Journal, journal_path, own_namespace
+from director.daemon.keeping import Keeper
 from director.daemon.notify import Notifier
 from director.daemon.numbers import Numbers
 from director.daemon.options import Options
 from director.daemon.orders import Orders, Shells
 from director.daemon.port import Port
-from director.daemon.scouting import Scout
-from director.datapath.attachment import FILTER_NAME, Attachments, Classifier
+from director.daemon.scouting import PATIENCE, TAKE_OVER_PATIENCE, Scout
+from director.datapath.attachment import FILTER_NAME, Attachments, Classifier, Legacy
 from director.datapath.errors import DatapathError
 from director.datapath.guard import Guard
+from director.datapath.pinned import Pinned
 from director.engine import Engine
 from director.events import ConnectionsCounted, Event
 from director.host.addresses import Addresses
@@ -53,7 +60,7 @@ BEATS_PER_WATCHDOG = 3
 
 
 Holders = Callable[[int], tuple[ServiceKey, Destination] | None]
-MakeDatapath = Callable[[Settings, Holders], Datapath]
+MakeDatapath = Callable[[Settings, Holders, Pinned], Datapath]
 
 
 class Running:
@@ -67,61 +74,108 @@ class Running:
         self._ending = asyncio.Event()
         self._reload = asyncio.Event()
         self._broken: BaseException | None = None
+        self._leaving = False
+        self._told_to_leave = False
         self._drops = 0
 
     async def run(self) -> None:
         """Start, forward until told to stop, and leave nothing behind; raise what kept it from starting."""
         async with AsyncExitStack() as stack:
             self._on_signals(stack)
-            found = await clean_up(self._options.socket)
-            for sentence in found.undone:
-                log.warning("cleaned up after a killed director", what=sentence)
-            for sentence in found.left:
-                log.warning("left alone at the start", what=sentence)
-            await self._start(stack)
+            refuse_while_running(self._options.socket)
+            stack.enter_context(await hold_identity(self._options.socket))
+            keeper = await self._start(stack)
             await self._ending.wait()
+            self._leaving = keeper.keeps and (self._told_to_leave or self._broken is not None)
             self._notifier.stopping()
-            log.info("director stopping")
+            log.info("director stopping", forwarding="goes on" if self._leaving else "ends")
         if self._broken is not None:
             raise self._broken
         log.info("director stopped")
 
-    async def _start(self, stack: AsyncExitStack) -> None:
+    async def _start(self, stack: AsyncExitStack) -> Keeper:
+        inheritance = look(self._options.socket)
+        self._leaving = inheritance.is_forwarding
         configuration = await asyncio.to_thread(self._options.configuration)
-        port = await self._build(stack, configuration.settings)
+        port = await self._build(stack, configuration.settings, inheritance)
         await port.apply(configuration)
         server = ControlServer(port, self._options.socket)
         stack.push_async_callback(server.stop)
         await server.start()
+        self._leaving = False
         await self._background(stack, self._reload_when_told(port))
         log.info("director ready", socket=str(self._options.socket), services=len(configuration.services))
         self._notifier.ready(_status(configuration))
+        return port.keeper
 
-    async def _build(self, stack: AsyncExitStack, settings: Settings) -> Port:
+    async def _build(self, stack: AsyncExitStack, settings: Settings, inheritance: Inheritance) -> Port:
         """Start the shells from the bottom up."""
         journal = Journal(journal_path(self._options.socket))
-        stack.callback(journal.close)
-        kernel = await stack.enter_async_context(AsyncIPRoute())
+        self._undo(stack, journal.close, journal.leave)
         guard = Guard.load()
         stack.callback(guard.close)
+        engine = Engine()
+        keeper = Keeper(engine.held, engine.held_services)
+        self._undo(stack, keeper.end)
+        datapath = self._make_datapath(settings, engine.destination_of, inheritance.pinned)
+        self._undo(stack, datapath.stop, datapath.leave)
+        legacy = await self._take_over(inheritance, datapath, engine, keeper)
+        journal.inherit(legacy)
+        kernel = await stack.enter_async_context(AsyncIPRoute())
         watcher = Watcher(self._events.put_nowait, lambda found: _tell_local_addresses(guard, found))
         stack.push_async_callback(watcher.stop)
         await watcher.start()
-        engine = Engine()
-        datapath = self._make_datapath(settings, engine.destination_of)
-        stack.callback(datapath.stop)
         reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading")
         stack.callback(reading.shutdown)  # nobody may read in a table that is given back
-        attachments = Attachments(kernel, _classifier_of(datapath, guard), journal.record_qdiscs)
+        attachments = Attachments(
+            kernel,
+            _classifier_of(datapath, guard),
+            journal.record_qdiscs,
+            journal.record_filters,
+            Legacy(legacy.filters, legacy.qdiscs) if datapath.pinned is not None else None,
+        )
         interfaces = Interfaces(settings.interfaces, watcher, attachments, datapath, guard.tap_descriptor)
-        stack.push_async_callback(interfaces.let_all_go)
+        self._undo(stack, interfaces.let_all_go, attachments.leave)
         await interfaces.take_all()
         datapath.start()
         _warn_of_missing(interfaces)
-        addresses = Addresses(kernel, lambda: interfaces.taken, journal.record_addresses)
-        stack.push_async_callback(addresses.hold, frozenset())
-        shells = Shells(kernel, watcher, Neighbours(kernel), addresses, guard, datapath, attachments)
+        addresses = Addresses(kernel, lambda: interfaces.taken, journal.record_addresses, legacy.addresses)
+        self._undo(stack, lambda: addresses.hold(frozenset()))
+        if not settings.bind_vips:
+            await addresses.hold(frozenset())
+        shells = Shells(kernel, watcher, Neighbours(kernel), addresses, guard, datapath, attachments, keeper)
         return await self._conduct(stack, settings, engine, shells, interfaces, datapath, reading)
+
+    async def _take_over(
+        self, inheritance: Inheritance, datapath: Datapath, engine: Engine, keeper: Keeper
+    ) -> Borrowed:
+        """Begin where one before ended if this data path can, else clean up after it; return what is left."""
+        pinned, recorded = datapath.pinned, inheritance.recorded
+        if pinned is None:
+            _tell(await clean_up(self._options.socket))
+            if recorded is not None:
+                log.warning("connections given up", why="the data path `packet` can not take tables over")
+            return Borrowed(own_namespace(), os.getpid())
+        _tell(inheritance.said)
+        if pinned.lost is not None:
+            log.warning("connections given up", why=pinned.lost)
+        if recorded is not None and pinned.taken_over:
+            engine.inherit(recorded.services)
+            log.info("tables taken over", services=len(recorded.services), since=str(recorded.header.since))
+        keeper.begin(self._options.socket, pinned, datapath.sizes, recorded if pinned.taken_over else None)
+        return inheritance.borrowed
+
+    def _undo(
+        self, stack: AsyncExitStack, undo: Callable[[], object], leave: Callable[[], object] | None = None
+    ) -> None:
+        """Undo this at the end; or do what is needed to leave it as it is."""
+
+        async def end() -> None:
+            done = (leave() if leave else None) if self._leaving else undo()
+            if isinstance(done, Awaitable):
+                await done
+
+        stack.push_async_callback(end)
 
     async def _conduct(
         self,
@@ -136,7 +190,8 @@ class Running:
         """Put the engine over the shells and start what goes on by itself."""
         orders = Orders(shells, self._events.put_nowait)
         stack.push_async_callback(orders.stop)
-        scout = Scout(shells.kernel, shells.watcher, shells.neighbours)
+        patience = TAKE_OVER_PATIENCE if self._leaving else PATIENCE
+        scout = Scout(shells.kernel, shells.watcher, shells.neighbours, patience)
         conductor = Conductor(engine, orders, interfaces, shells.addresses, scout, self._events)
         numbers = Numbers(engine, datapath)
         for going_on in (
@@ -158,7 +213,9 @@ class Running:
             watcher=shells.watcher,
             numbers=numbers,
             reading=reading,
+            keeper=shells.keeper,
             end=self._ending.set,
+            leave=self._leave,
         )
 
     async def _background(self, stack: AsyncExitStack, going_on: Coroutine[Any, Any, None]) -> None:
@@ -181,6 +238,13 @@ class Running:
         ):
             loop.add_signal_handler(number, what.set)
             stack.callback(loop.remove_signal_handler, number)
+        loop.add_signal_handler(signal.SIGUSR1, self._leave)
+        stack.callback(loop.remove_signal_handler, signal.SIGUSR1)
+
+    def _leave(self) -> None:
+        """End, and leave forwarding on if another process can take it over."""
+        self._told_to_leave = True
+        self._ending.set()
 
     async def _reload_when_told(self, port: Port) -> None:
         while True:
@@ -254,6 +318,13 @@ def _classifier_of(datapath: Datapath, guard: Guard) -> Callable[[int], Classifi
     """Let the data path's own program stand on an interface, and where it has none, the guard."""
     guarding = Classifier(FILTER_NAME, guard.guard_descriptor)
     return lambda index: datapath.classifier(index) or guarding
+
+
+def _tell(found: CleanUp) -> None:
+    for sentence in found.undone:
+        log.warning("cleaned up after a killed director", what=sentence)
+    for sentence in found.left:
+        log.warning("left alone at the start", what=sentence)
 
 
 def _tell_local_addresses(guard: Guard, addresses: frozenset[IPAddress]) -> None:

@@ -26,20 +26,26 @@ from director.model import Route
 PATIENCE = 0.3
 """Seconds that an order may wait for its servers' ways."""
 
+TAKE_OVER_PATIENCE = 3.0
+"""The same, while what a director before this one put on interfaces forwards still."""
+
 
 class Scout:
     """Goes ahead of the configuration."""
 
-    def __init__(self, kernel: AsyncIPRoute, watcher: Watcher, neighbours: Neighbours) -> None:
+    def __init__(
+        self, kernel: AsyncIPRoute, watcher: Watcher, neighbours: Neighbours, patience: float = PATIENCE
+    ) -> None:
         self._kernel = kernel
         self._watcher = watcher
         self._neighbours = neighbours
+        self._patience = patience
 
     async def ways(self, addresses: Iterable[IPAddress]) -> tuple[Event, ...]:
         """Return what is learnt about these addresses in time, as the events that tell it."""
         learnt: list[Event] = []
         with suppress(TimeoutError, OSError, NetlinkError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self._patience):
                 for address in addresses:
                     await self._ask(address, learnt.append)
                 for event in tuple(learnt):

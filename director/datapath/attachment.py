@@ -28,6 +28,7 @@ OUR_NAMES = frozenset({FILTER_NAME, DATAPATH_FILTER_NAME})
 INGRESS, EGRESS = 0xFFFFFFF2, 0xFFFFFFF3
 ALL_PROTOCOLS = 3  # ETH_P_ALL: by protocol IP the kernel would not show us frames with a priority tag
 HANDLE = 1
+LEFT = -1  # the descriptor of a classifier that another process loaded
 CREDENTIALS = struct.Struct("iII")
 GONE = {errno.ENOENT, errno.ENODEV, errno.EINVAL}  # no filter, no interface, no qdisc
 
@@ -61,39 +62,78 @@ class Placed:
     preference: int
 
 
+@dataclass(frozen=True, slots=True)
+class Legacy:
+    """What a director that is no more left on interfaces: filters, and clsact qdiscs that it made."""
+
+    filters: frozenset[int] = frozenset()
+    qdiscs: frozenset[int] = frozenset()
+
+
 class Attachments:
     """The interfaces with our filter. `classifier_of` says which it is now; `journal` is told which clsact
-    qdiscs are ours, before we make them.
+    qdiscs are ours, before we make them, and `filters` which interfaces have a filter.
+
+    `legacy` is what a director before this one left: its filters stay in force until `renew`.
     """
 
     def __init__(
-        self, kernel: AsyncIPRoute, classifier_of: Callable[[int], Classifier], journal: Journal
+        self,
+        kernel: AsyncIPRoute,
+        classifier_of: Callable[[int], Classifier],
+        journal: Journal,
+        filters: Journal = lambda _: None,
+        legacy: Legacy | None = None,
     ) -> None:
         self._kernel = kernel
         self._classifier_of = classifier_of
         self._journal = journal
+        self._filters = filters
         self._holds: dict[int, socket.socket] = {}
         self._placed: dict[int, Placed] = {}
-        self._made: frozenset[int] = frozenset()
+        self._legacy = legacy
+        self._left = legacy.filters if legacy else frozenset()
+        self._made: frozenset[int] = legacy.qdiscs if legacy else frozenset()
 
     async def attach(self, interface: int) -> None:
         """Put the filter on this interface; `DatapathError` where another director has it."""
         if interface in self._holds:
             return
         hold = hold_interface(interface)
+        self._filters(self._left | self._holds.keys() | {interface})
         try:
-            await remove_filters(self._kernel, interface)
-            await self._make_qdisc(interface)
-            await self._add_filter(interface)
+            if not await self._adopt(interface):
+                await remove_filters(self._kernel, interface)
+                await self._make_qdisc(interface)
+                await self._add_filter(interface)
         except NetlinkError as error:
             hold.close()
+            self._filters(self._left | self._holds.keys())
             await self._remove_qdisc(interface)
             why = f"no filter on interface {interface}: {error.args[-1]}"
             raise DatapathError(error.code, why) from error
         self._holds[interface] = hold
 
+    async def renew(self) -> None:
+        """Follow, now that tables are in force by which our classifiers forward; what was left goes then."""
+        had_legacy, self._legacy = self._legacy is not None, None
+        await self.follow()
+        if had_legacy:
+            await self._clear()
+
+    async def _clear(self) -> None:
+        """Take what was left off the interfaces that we have not."""
+        for interface in sorted((self._left | self._made) - self._holds.keys()):
+            with contextlib.suppress(DatapathError), hold_interface(interface):
+                await remove_filters(self._kernel, interface)
+                await self._remove_qdisc(interface)
+        self._left = frozenset()
+        self._filters(frozenset(self._holds))
+
     async def follow(self) -> None:
         """Put the new classifier, whole and at once, wherever another one stands now."""
+        if self._legacy is not None:
+            return
         for interface, placed in tuple(self._placed.items()):
             wanted = self._classifier_of(interface)
             if wanted != placed.classifier:
@@ -108,10 +148,26 @@ class Attachments:
         await self._remove_qdisc(interface)
         self._placed.pop(interface, None)
         self._holds.pop(interface).close()
+        self._filters(self._left | self._holds.keys())
 
     async def detach_all(self) -> None:
         for interface in tuple(self._holds):
             await self.detach(interface)
+
+    def leave(self) -> None:
+        """Let another director take the interfaces, and leave on them what stands there."""
+        for hold in self._holds.values():
+            hold.close()
+        self._holds.clear()
+
+    async def _adopt(self, interface: int) -> bool:
+        """Keep the filter that was left on this interface, if there is one, until it is renewed."""
+        if self._legacy is None:
+            return False
+        standing = [one for one in await ingress_filters(self._kernel, interface) if one.name in OUR_NAMES]
+        for one in standing[:1]:
+            self._placed[interface] = Placed(Classifier(str(one.name), LEFT), one.preference)
+        return bool(standing)
 
     async def _make_qdisc(self, interface: int) -> None:
         if await has_clsact(self._kernel, interface):
@@ -153,24 +209,29 @@ class Attachments:
 
 def hold_interface(interface: int) -> socket.socket:
     """Hold this interface against other directors in this network namespace, until the socket is closed."""
-    name = f"\0director/guard/{interface}"
+    return hold_name(f"guard/{interface}", f"interface {interface} already has a director")
+
+
+def hold_name(name: str, refusal: str) -> socket.socket:
+    """Hold a name that one process of this network namespace can hold; `refusal` begins what others hear."""
+    name = f"\0director/{name}"
     hold = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         hold.bind(name)
     except OSError as error:
         hold.close()
-        raise DatapathError(errno.EBUSY, _holder(interface, name)) from error
+        raise DatapathError(errno.EBUSY, _holder(name, refusal)) from error
     hold.listen()
     return hold
 
 
-def _holder(interface: int, name: str) -> str:
+def _holder(name: str, refusal: str) -> str:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer, contextlib.suppress(OSError):
         peer.connect(name)
         raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
         pid = CREDENTIALS.unpack(raw)[0]
-        return f"interface {interface} already has a director: process {pid}"
-    return f"interface {interface} already has a director"
+        return f"{refusal}: process {pid}"
+    return refusal
 
 
 async def ingress_filters(kernel: AsyncIPRoute, interface: int, parent: int = INGRESS) -> tuple[Filter, ...]:

@@ -2,9 +2,10 @@
 """The data paths `xdp` and `tc`: the packet path as programs in the kernel, over tables that we map.
 
 Python loads the programs, hands them table images and interfaces, and reads their tables (memory.py); a
-thread in C sweeps the connections. An `xdp` program is put on an interface here, and ends with this process;
-a `tc` program is a classifier, which attachment.py puts there and which outlives a killed director, as the
-guard does. Which of the two carries an interface is a `Choice` that is not made here.
+thread in C sweeps the connections. An `xdp` program is put on an interface here, by a link; a `tc` program is
+a classifier, which attachment.py puts there. Which of the two carries an interface is a `Choice` that is not
+made here. Tables and links are pinned (pinned.py), so that all goes on when this process ends, and another
+takes it over: what stands on the interfaces then forwards by its own image until the new one's first.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from director.datapath._native import ffi, lib
 from director.datapath.attachment import DATAPATH_FILTER_NAME, Classifier
 from director.datapath.errors import DatapathError
 from director.datapath.memory import Holders, Memory, check, failure, sets_for
+from director.datapath.pinned import OF_ONE_IMAGE, Pinned, close
 from director.datapath.programs import ProgramKind, Programs, TableSizes
 from director.model import Settings
 from director.model.configuration import Carriage, DatapathKind
 
 IMAGE_LINES = 16_384  # that there is room for at first: 1 MiB an image
-OF_ONE_IMAGE = frozenset({"lb_images", "lb_shared"})  # maps that belong to one size of image
 XDP_FLAGS_DRV_MODE = 1 << 2
 SWEEPER_ONLY = 0  # threads of the pool that forward
 
@@ -48,18 +49,31 @@ class EbpfDatapath(Memory):
         settings: Settings,
         holders: Holders,
         choice: Choice,
+        pinned: Pinned,
         lines: int = IMAGE_LINES,
     ) -> None:
-        sizes = TableSizes(sets=sets_for(settings.connections), image_lines=lines)
-        self._tc = Programs.load(ProgramKind.TC, sizes)
+        self._tc = _load(pinned, sets_for(settings.connections), lines)
         self._xdp: Programs | None = None
         self._retired: list[Programs] = []  # what reads in their tables may go on until the end
-        super().__init__(self._tc.tables.datapath, sizes.sets, holders)
+        super().__init__(self._tc.tables.datapath, self._tc.tables.sizes.sets, holders)
         self._pool = _sweeper(self._datapath)
         self._running = False
         self._choice = choice
         self._carriages: dict[int, Carriage] = {}
-        self._links: dict[int, int] = {}
+        self._links = dict(pinned.links())
+        self._old_links = frozenset(self._links)
+        """Interfaces on which the XDP program of one before stands still."""
+        self._pinned = pinned
+        pinned.keep(self._tc.tables, self._links)
+
+    @property
+    def pinned(self) -> Pinned:
+        """Where the tables are kept for the next process, and whether these are from one before."""
+        return self._pinned
+
+    @property
+    def sizes(self) -> TableSizes:
+        return self._tc.tables.sizes
 
     def start(self) -> None:
         """Begin to sweep; what is on an interface forwards already."""
@@ -67,9 +81,15 @@ class EbpfDatapath(Memory):
         self._running = True
 
     def stop(self) -> None:
-        """Let the XDP programs' interfaces go, end the sweeper and unload. Nothing may be called after it."""
-        for index in tuple(self._carriages):
+        """Let the XDP programs' interfaces go and keep nothing; unload. Nothing may be called after it."""
+        for index in tuple(self._links):
             self.remove_interface(index)
+        self._pinned.remove()
+        self.leave()
+
+    def leave(self) -> None:
+        """End here, and leave what stands on interfaces and is pinned. Nothing may be called after it."""
+        close(self._links)
         lib.lb_pool_free(self._pool)
         for programs in (self._xdp, self._tc, *reversed(self._retired)):
             if programs is not None:
@@ -83,8 +103,17 @@ class EbpfDatapath(Memory):
         room = self._tc.tables.sizes.image_lines
         if len(image) > room * lib.LB_LINE:
             self._grow(image, room)
-        else:
-            self._tc.swap(image)
+            return
+        self._tc.swap(image)
+        if self._old_links:
+            self._renew_links()
+
+    def settle(self) -> None:
+        """Take away what stood on interfaces before and is not wanted there: something else does its work."""
+        for index in tuple(self._links):
+            carriage = self._carriages.get(index)
+            if carriage is None or carriage.datapath is not DatapathKind.XDP:
+                self._drop_link(index)
 
     def carriage(self, index: int) -> Carriage:
         """Return what carries this interface, or would."""
@@ -99,9 +128,10 @@ class EbpfDatapath(Memory):
     def add_interface(self, index: int, filter_fd: int) -> None:  # noqa: ARG002 - a program needs no other
         """Forward what comes in on this interface; by another program than `carriage` said, if need be."""
         carriage = self._choice.carriage(index)
-        if carriage.datapath is DatapathKind.XDP:
+        if carriage.datapath is DatapathKind.XDP and index not in self._links:
             try:
                 self._links[index] = _link(self._xdp_programs().descriptor, index)
+                self._pinned.keep_link(index, self._links[index])
             except DatapathError as error:
                 carriage = self._choice.instead(error)
         self._carriages[index] = carriage
@@ -109,13 +139,16 @@ class EbpfDatapath(Memory):
     def remove_interface(self, index: int) -> None:
         """Stop forwarding on this interface, which may be gone already."""
         self._carriages.pop(index, None)
-        link = self._links.pop(index, None)
-        if link is not None:
-            os.close(link)
+        if index in self._links:
+            self._drop_link(index)
 
     def ring_drops(self) -> int:
         """Return 0: there are no rings."""
         return 0
+
+    def _drop_link(self, index: int) -> None:
+        self._pinned.drop_link(index)
+        os.close(self._links.pop(index))
 
     def _xdp_programs(self) -> Programs:
         if self._xdp is None:
@@ -146,11 +179,32 @@ class EbpfDatapath(Memory):
         self._pool = _sweeper(self._datapath)
         if self._running:
             self.start()
+        self._renew_links()
+
+    def _renew_links(self) -> None:
+        """Let the program of now stand wherever one stood, whole and at once."""
+        self._old_links = frozenset()
         for index, link in self._links.items():
             check(
                 -ffi.errno if lib.bpf_link_update(link, self._xdp_programs().descriptor, ffi.NULL) < 0 else 0,
                 f"the program on interface {index} can not be renewed",
             )
+
+
+def _load(pinned: Pinned, sets: int, lines: int) -> Programs:
+    """Load over the tables that one before left; over new ones where there are none or they do not fit."""
+    sizes = pinned.sizes(lines)
+    if sizes is None:
+        return Programs.load(ProgramKind.TC, TableSizes(sets=sets, image_lines=lines))
+    try:
+        maps = pinned.maps()
+        try:
+            return Programs.over(ProgramKind.TC, sizes, maps)
+        finally:
+            close(maps)
+    except DatapathError as error:
+        pinned.give_up(str(error))
+        return _load(pinned, sets, lines)
 
 
 def _sweeper(datapath: Any) -> Any:

@@ -7,11 +7,11 @@ packet.
 
 from __future__ import annotations
 
-import secrets
-
 from director.datapath._native import ffi, lib
 from director.datapath.attachment import Classifier
 from director.datapath.memory import Holders, Memory, check, failure, sets_for
+from director.datapath.pinned import Pinned
+from director.datapath.programs import TableSizes
 from director.model import Settings
 from director.model.configuration import Carriage, DatapathKind
 
@@ -21,7 +21,8 @@ class PacketDatapath(Memory):
 
     def __init__(self, settings: Settings, holders: Holders, why: str = "") -> None:
         sets = sets_for(settings.connections)
-        datapath = lib.lb_datapath_new(sets, settings.workers, secrets.randbits(64))
+        self._sizes = TableSizes(sets=sets, image_lines=0, cpus=settings.workers)
+        datapath = lib.lb_datapath_new(sets, settings.workers, self._sizes.seed)
         if datapath == ffi.NULL:
             raise failure(-ffi.errno, "no memory for the connection table")
         super().__init__(datapath, sets, holders)
@@ -41,6 +42,21 @@ class PacketDatapath(Memory):
         lib.lb_pool_free(self._pool)
         lib.lb_datapath_free(self._datapath)
         self._pool = self._datapath = ffi.NULL
+
+    def leave(self) -> None:
+        """End as `stop` does: nothing forwards without these threads."""
+        self.stop()
+
+    @property
+    def pinned(self) -> Pinned | None:
+        return None
+
+    @property
+    def sizes(self) -> TableSizes:
+        return self._sizes
+
+    def settle(self) -> None:
+        """There is nothing that could have been left."""
 
     def swap(self, image: bytes) -> None:
         """Put this table image in force, whole and at once."""

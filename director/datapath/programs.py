@@ -26,6 +26,8 @@ SETTINGS = ".rodata.settings"
 GRACE = "lb_grace"
 POSSIBLE_CPUS = Path("/sys/devices/system/cpu/possible")
 ANY = 0
+SHAPE = {"map_type": 2, "key_size": 4, "map_flags": 0x400}
+"""Of an array that can be mapped into memory, as fdinfo tells it."""
 
 
 class ProgramKind(Enum):
@@ -165,9 +167,13 @@ class Programs:
         What `descriptors` does not name is made anew.
         """
         for name, descriptor in descriptors.items():
-            found, (entries, _) = _entries(descriptor), sizes.entries()[name]
-            if found != entries:
-                raise DatapathError(errno.EINVAL, f"map {name} has {found} entries, not {entries}")
+            found, (entries, size) = _shape(descriptor), sizes.entries()[name]
+            if found["max_entries"] != entries:
+                raise DatapathError(
+                    errno.EINVAL, f"map {name} has {found['max_entries']} entries, not {entries}"
+                )
+            if found != {**SHAPE, "max_entries": entries, "value_size": size}:
+                raise DatapathError(errno.EINVAL, f"map {name} is of another shape: {found}")
         loaded = _load(kind, sizes, descriptors)
         own = {name: _descriptor(loaded, name) for name in sizes.entries()}
         return cls(kind, loaded, Tables(own, sizes, _descriptor(loaded, GRACE)), owner=True)
@@ -232,9 +238,11 @@ def _descriptor(loaded: Any, name: str) -> int:
     return int(lib.bpf_map__fd(_map(loaded, name)))
 
 
-def _entries(descriptor: int) -> int:
-    lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("max_entries:"))
+def _shape(descriptor: int) -> dict[str, int]:
+    """Ask the kernel what kind of map this is."""
+    words = (line.split() for line in Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines())
+    fields = {name.rstrip(":"): value for name, value, *_ in words}
+    return {name: int(fields.get(name, "-1"), 0) for name in (*SHAPE, "max_entries", "value_size")}
 
 
 def _why(kind: ProgramKind, failure: int) -> str:

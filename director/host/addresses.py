@@ -34,15 +34,21 @@ Journal = Callable[[frozenset[HeldAddress]], None]
 
 
 class Addresses:
-    """The VIPs that are ours. `interfaces` says which the director forwards on; the first is the fallback."""
+    """The VIPs that are ours, those `held` by a director before this one too. `interfaces` says which the
+    director forwards on; the first is the fallback.
+    """
 
     def __init__(
-        self, kernel: AsyncIPRoute, interfaces: Callable[[], tuple[int, ...]], journal: Journal
+        self,
+        kernel: AsyncIPRoute,
+        interfaces: Callable[[], tuple[int, ...]],
+        journal: Journal,
+        held: frozenset[HeldAddress] = frozenset(),
     ) -> None:
         self._kernel = kernel
         self._interfaces = interfaces
         self._journal = journal
-        self._held: frozenset[HeldAddress] = frozenset()
+        self._held = held
 
     @property
     def held(self) -> frozenset[HeldAddress]:

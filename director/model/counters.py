@@ -159,6 +159,19 @@ class TableStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Keeping:
+    """Whether connections and counters outlive this process: `kept` is by which pins, else `why_not`.
+
+    They live `since`; `taken_over` from a process before this one.
+    """
+
+    since: datetime
+    taken_over: bool = False
+    kept: str | None = None
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DirectorStatus:
     """The director as a whole; `uptime` is in seconds, `addresses` are the VIPs it holds now.
 
@@ -172,6 +185,7 @@ class DirectorStatus:
     interfaces: tuple[InterfaceStatus, ...]
     workers: int
     table: TableStatus
+    keeping: Keeping
     generation: int
     frames_lost: int = 0
     next_hops: tuple[NextHopStatus, ...] = ()

@@ -15,7 +15,8 @@ from heapq import heappop, heappush
 
 from netaddr import IPAddress
 
-from director.model import Destination, ServiceKey, VirtualService
+from director.model import Destination, ForwardingMethod, ServiceKey, VirtualService
+from director.tables.held import HeldDestination, HeldService
 from director.tables.layout import MAX_DESTS, MAX_SERVICES
 
 CENSUSES_BEFORE_REUSE = 2
@@ -88,6 +89,11 @@ class _Pool:
     def give_back(self, number: int) -> None:
         heappush(self._free, number)
 
+    def take_all(self, numbers: frozenset[int]) -> None:
+        """Take just these, of a pool from which nothing was taken yet."""
+        self._next = max(numbers, default=0) + 1
+        self._free = [number for number in range(1, self._next) if number not in numbers]
+
 
 class IdRegistry:
     """Who has which id, present or gone but still referred to."""
@@ -123,6 +129,40 @@ class IdRegistry:
         service = self._services.get(key)
         holding = service.destinations.get((address, port)) if service is not None else None
         return holding.id if holding is not None and holding.present else None
+
+    @property
+    def keys(self) -> tuple[ServiceKey, ...]:
+        """Return the services that hold ids, present or gone."""
+        return tuple(self._services)
+
+    def held(self, key: ServiceKey) -> tuple[int, tuple[HeldDestination, ...]] | None:
+        """Return the id of a service, present or gone, and those of its destinations; None without any."""
+        held = self._services.get(key)
+        if held is None:
+            return None
+        return held.id, tuple(
+            HeldDestination(one.id, self._holders[one.id][1], one.last_weight, one.present)
+            for one in held.destinations.values()
+        )
+
+    def restore(self, services: Iterable[HeldService]) -> None:
+        """Begin with ids that were given out before, in another process. Nothing must be held yet."""
+        for one in services:
+            if one.id is None:
+                continue
+            places = {_place(one.key, each.destination): each for each in one.destinations}
+            self._services[one.key] = _ServiceHolding(
+                one.id,
+                present=one.service is not None,
+                destinations={
+                    place: _Holding(each.id, each.last_weight, each.present) for place, each in places.items()
+                },
+            )
+            self._holders.update((each.id, (one.key, each.destination)) for each in one.destinations)
+            if one.service is None or not all(each.present for each in one.destinations):
+                self._retired[one.key] = None
+        self._service_pool.take_all(frozenset(held.id for held in self._services.values()))
+        self._destination_pool.take_all(frozenset(self._holders))
 
     def lacks_room_for(self, services: Iterable[VirtualService]) -> str | None:
         """Say in words why these services can not all get their ids, or None."""
@@ -162,16 +202,24 @@ class IdRegistry:
         del self._present[key]
         self._retire_all_but(key, held, ())
 
-    def census(self, referred: frozenset[int]) -> None:
-        """Learn which destination ids the connection table refers to; free those that it twice did not."""
+    def census(self, referred: frozenset[int]) -> frozenset[ServiceKey]:
+        """Learn which destination ids the connection table refers to; free those that it twice did not.
+
+        Return the services of which ids were freed.
+        """
+        changed = set()
         for key in tuple(self._retired):
             held = self._services[key]
             for place, holding in tuple(held.destinations.items()):
                 if not holding.present and self._is_forgotten(holding, referred):
                     self._destination_pool.give_back(holding.id)
                     del held.destinations[place], self._holders[holding.id]
+                    changed.add(key)
             if all(h.present for h in held.destinations.values()):
                 self._settle(key, held)
+            if key not in self._services:
+                changed.add(key)
+        return frozenset(changed)
 
     def _settle(self, key: ServiceKey, held: _ServiceHolding) -> None:
         if held.present:
@@ -211,3 +259,9 @@ class IdRegistry:
 
 def _key(service: VirtualService, destination: Destination) -> tuple[IPAddress, int]:
     return destination.address, service.port_at(destination)
+
+
+def _place(key: ServiceKey, destination: Destination) -> tuple[IPAddress, int]:
+    """The same, of a destination whose service may be gone."""
+    translated = destination.method is ForwardingMethod.NAT
+    return destination.address, destination.port if translated else key.port

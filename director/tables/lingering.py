@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from netaddr import IPAddress
 
 from director.model import ServiceKey
+from director.tables.held import LingeringServer
 from director.tables.ids import CENSUSES_BEFORE_REUSE
 
 Endpoint = tuple[IPAddress, int]
@@ -36,6 +37,10 @@ class LingeringServers:
 
     def of(self, service: ServiceKey) -> frozenset[Endpoint]:
         return frozenset(self._services.get(service, ()))
+
+    def servers(self, service: ServiceKey) -> tuple[LingeringServer, ...]:
+        found = self._services.get(service, {})
+        return tuple(LingeringServer(one.id, *endpoint) for endpoint, one in found.items())
 
     def forget(self, service: ServiceKey) -> None:
         """Let all servers of a service go at once."""

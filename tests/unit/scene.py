@@ -10,6 +10,7 @@ from director.commands import (
     GuardKey,
     GuardSide,
     Log,
+    Remember,
     SwapTables,
 )
 from director.engine import Engine
@@ -66,7 +67,8 @@ def engine_after(*events: Event) -> Engine:
 
 
 def kinds(commands: list[Command]) -> list[type[Command]]:
-    return [type(command) for command in commands if not isinstance(command, Log)]
+    """Name what is to be done, but for what has to be remembered of it."""
+    return [type(command) for command in commands if not isinstance(command, Log | Remember)]
 
 
 def swap_of(commands: list[Command]) -> SwapTables:

@@ -9,8 +9,11 @@ import pytest
 from netaddr import IPAddress
 
 from director.commands import (
+    Command,
     Level,
     Log,
+    Remember,
+    ResetIds,
     ResolveRoute,
     SetAddresses,
     SetGuard,
@@ -63,10 +66,12 @@ def test_the_first_configuration_guards_then_asks_then_swaps_then_binds() -> Non
         SetGuard(frozenset({TO_WEB, TO_DNS, FROM_DNS})),
         ResolveRoute(RS1),
         ResolveRoute(RS2),
+        ResetIds((1, 2), (1, 2, 3)),
+        Remember((KEY, DNS_KEY)),
         swap,
         SetAddresses(frozenset({VIP, OTHER_VIP})),
     ]
-    assert (swap.generation, swap.reset_services, swap.reset_destinations) == (1, (1, 2), (1, 2, 3))
+    assert swap.generation == 1
     assert {key: service.id for key, service in decode(swap.image).services.items()} == {KEY: 1, DNS_KEY: 2}
 
 
@@ -91,7 +96,7 @@ def test_an_exchanged_service_is_guarded_with_the_old_one_over_the_swap() -> Non
     engine = engine_after(applied(DNS))
     commands = engine.handle(applied(WEB))
     guards = [command for command in commands if isinstance(command, SetGuard)]
-    assert kinds(commands) == [SetGuard, ResolveRoute, SwapTables, SetAddresses, SetGuard]
+    assert kinds(commands) == [SetGuard, ResolveRoute, ResetIds, SwapTables, SetAddresses, SetGuard]
     assert guards == [SetGuard(frozenset({TO_WEB, TO_DNS, FROM_DNS})), SetGuard(frozenset({TO_WEB}))]
 
 
@@ -185,7 +190,7 @@ def test_a_deleted_destination_gets_its_id_back_while_connections_refer_to_it() 
         assert engine.handle(ConnectionsCounted(frozenset({1}))) == []
     assert engine.destination_of(1) == (KEY, WEB.destinations[0])
     commands = engine.handle(applied(WEB))
-    assert (swap_of(commands).reset_destinations, engine.destination_id(KEY, RS1, 80)) == ((), 1)
+    assert (resets(commands), engine.destination_id(KEY, RS1, 80)) == ([], 1)
 
 
 def test_a_forgotten_id_is_cleared_before_another_uses_it() -> None:
@@ -193,7 +198,7 @@ def test_a_forgotten_id_is_cleared_before_another_uses_it() -> None:
     engine = engine_after(applied(WEB), applied(without), *(ConnectionsCounted(frozenset()),) * 2)
     assert engine.destination_of(1) is None
     commands = engine.handle(applied(without, DNS))
-    assert (swap_of(commands).reset_services, swap_of(commands).reset_destinations) == ((2,), (1,))
+    assert resets(commands) == [ResetIds((2,), (1,))]
     assert engine.destination_of(1) == (DNS_KEY, DNS.destinations[0])
 
 
@@ -223,3 +228,7 @@ def test_a_configuration_with_more_destinations_than_ids_changes_nothing() -> No
         Log(Level.WARNING, "configuration refused", (("why", why),))
     ]
     assert engine.configuration == Configuration()
+
+
+def resets(commands: list[Command]) -> list[ResetIds]:
+    return [command for command in commands if isinstance(command, ResetIds)]

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from netaddr import EUI, IPAddress
 
-from director.commands import GuardKey, GuardSide, ResolveRoute, SetAddresses, SetGuard, SwapTables
+from director.commands import GuardKey, GuardSide, ResetIds, ResolveRoute, SetAddresses, SetGuard, SwapTables
 from director.engine import Engine
 from director.events import (
     ConfigurationApplied,
@@ -137,6 +137,8 @@ class World:
                     self.guard = keys
                 case SetAddresses(addresses):
                     self.addresses = addresses
+                case ResetIds(_, destinations):
+                    assert self.connections.isdisjoint(destinations)
                 case SwapTables():
                     self._swap(command)
                 case ResolveRoute(destination):
@@ -157,7 +159,6 @@ class World:
         before, self.image = self.image, decode(swap.image)
         assert guarded(self.image) <= self.guard
         assert before is None or guarded(before) <= self.guard
-        assert self.connections.isdisjoint(swap.reset_destinations)
         assert all(d.next_hop == self.engine.next_hop(d.address) for d in self.image.destinations.values())
         assert swap.generation == self.image.generation == self.swaps + 1
         self.swaps += 1

@@ -21,6 +21,8 @@ from director.daemon.options import Options
 from director.daemon.running import Holders, Running
 from director.datapath.attachment import FILTER_NAME, Attachments, Classifier, has_clsact, ingress_filters
 from director.datapath.guard import Guard
+from director.datapath.pinned import Pinned
+from director.datapath.programs import TableSizes
 from director.host.addresses import Addresses, present_addresses
 from director.model import Settings
 from director.model.configuration import Carriage, DatapathKind
@@ -70,6 +72,20 @@ class Recording:
 
     def stop(self) -> None:
         self.told.append(("stop",))
+
+    def leave(self) -> None:
+        self.told.append(("leave",))
+
+    @property
+    def pinned(self) -> Pinned | None:
+        return None
+
+    @property
+    def sizes(self) -> TableSizes:
+        return TableSizes(sets=1, image_lines=1)
+
+    def settle(self) -> None:
+        pass
 
     def swap(self, image: bytes) -> None:
         self.images.append(image)
@@ -143,7 +159,7 @@ class Started:
             await asyncio.sleep(0.02)
 
 
-def record(settings: Settings, _: Holders) -> Recording:
+def record(settings: Settings, _: Holders, _pinned: Pinned) -> Recording:
     return Recording(settings)
 
 
@@ -164,7 +180,7 @@ async def started(options: Options) -> AsyncIterator[Started]:
     """Run a director until the block ends, then let it stop cleanly."""
     made: list[Recording] = []
 
-    def make(settings: Settings, _: Holders) -> Recording:
+    def make(settings: Settings, _: Holders, _pinned: Pinned) -> Recording:
         made.append(Recording(settings))
         return made[-1]
 
@@ -221,7 +237,7 @@ async def leave_traces(kernel: AsyncIPRoute, joined: Segment, control: Path) -> 
     journal = Journal(journal_path(control))
     guard = Guard.load()
     guarding = Classifier(FILTER_NAME, guard.guard_descriptor)
-    attachments = Attachments(kernel, lambda _: guarding, journal.record_qdiscs)
+    attachments = Attachments(kernel, lambda _: guarding, journal.record_qdiscs, journal.record_filters)
     await attachments.attach(joined.inside)
     await Addresses(kernel, lambda: (joined.inside,), journal.record_addresses).hold(frozenset({VIP}))
     attachments._holds.pop(joined.inside).close()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from scapy.layers.l2 import Ether
 from director.datapath.attachment import Attachments, Classifier, ingress_filters
 from director.datapath.ebpf import EbpfDatapath
 from director.datapath.errors import DatapathError
+from director.datapath.pinned import Pinned
 from director.model import Configuration, Link, NextHop, Settings, VirtualService
 from director.model.configuration import Carriage, DatapathKind
 from director.model.connection import ConnectionQuery
@@ -87,7 +89,9 @@ async def carried(joined: Segment, kind: DatapathKind) -> AsyncIterator[Carried]
     _let_the_peer_poll(joined)
     settings = Settings(connections=4096)
     wanted = Wanted(kind)
-    datapath = EbpfDatapath(settings, lambda _: (KEY, DESTINATION), wanted, lines=LINES)
+    datapath = EbpfDatapath(
+        settings, lambda _: (KEY, DESTINATION), wanted, Pinned(f"test{os.getpid()}", "1"), LINES
+    )
     try:
         datapath.start()
         async with AsyncIPRoute() as kernel:

@@ -15,6 +15,7 @@ from director.control.answers import (
     CountersAnswer,
     DestinationStatsAnswer,
     InterfaceAnswer,
+    KeepingAnswer,
     NextHopAnswer,
     RatesAnswer,
     ReasonAnswer,
@@ -37,6 +38,7 @@ TWINS: list[tuple[type, type[BaseModel]]] = [
     (answers.Interface, InterfaceAnswer),
     (answers.NextHop, NextHopAnswer),
     (answers.Table, TableAnswer),
+    (answers.Keeping, KeepingAnswer),
     (answers.Status, StatusAnswer),
 ]
 

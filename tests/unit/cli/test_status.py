@@ -18,6 +18,8 @@ def test_the_whole_state_is_shown(director: StoppableDirector, run: Run) -> None
         "running for     12 s (since 2026-01-02T03:04:05Z)\n"
         "workers         1\n"
         "connections     5 of 1000000\n"
+        "tables since    2026-01-01T02:03:04Z, taken over from the process before "
+        "(pinned as director-1f-2e)\n"
         "table image     generation 7\n"
         "frames lost     3 (they came faster than the workers took them)\n"
         "addresses held  192.0.2.1\n"

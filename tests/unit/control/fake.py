@@ -23,6 +23,7 @@ from director.model.counters import (
     DestinationStats,
     DirectorStatus,
     InterfaceStatus,
+    Keeping,
     NextHopState,
     NextHopStatus,
     Rates,
@@ -87,6 +88,7 @@ STATUS = DirectorStatus(
     ),
     workers=1,
     table=TableStatus(1_000_000, 5),
+    keeping=Keeping(datetime(2026, 1, 1, 2, 3, 4, tzinfo=UTC), taken_over=True, kept="director-1f-2e"),
     generation=7,
     frames_lost=3,
     next_hops=(
@@ -107,6 +109,8 @@ class FakeDirector:
     queries: list[ConnectionQuery] = field(default_factory=list)
     zeroed: list[ServiceKey | None] = field(default_factory=list)
     stops: int = 0
+    leaves: int = 0
+    why_not_left: str | None = None
 
     async def configuration(self) -> Configuration:
         found = self.current
@@ -146,3 +150,8 @@ class FakeDirector:
 
     async def stop(self) -> None:
         self.stops += 1
+
+    async def leave_running(self) -> str | None:
+        if self.why_not_left is None:
+            self.leaves += 1
+        return self.why_not_left

@@ -68,6 +68,12 @@ STATUS_JSON = {
     ],
     "workers": 1,
     "table": {"capacity": 1_000_000, "used": 5},
+    "keeping": {
+        "since": "2026-01-01T02:03:04Z",
+        "taken_over": True,
+        "kept": "director-1f-2e",
+        "why_not": "",
+    },
     "generation": 7,
     "frames_lost": 3,
     "next_hops": [

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 
 from director.daemon.choosing import ASKED_FOR, FILL_IN, Asked, Best, make_datapath
 from director.datapath.errors import DatapathError
+from director.datapath.pinned import Pinned
 from director.model import Settings
 from director.model.card import Card, Offload, Peer, XdpFeature
 from director.model.configuration import Carriage, DatapathKind
@@ -19,7 +21,9 @@ NOWHERE = 999_999  # no interface, of which nothing is known
 
 
 def carriage(kind: DatapathKind) -> Carriage:
-    made = make_datapath(Settings(datapath=kind, connections=4096), lambda _: None)
+    made = make_datapath(
+        Settings(datapath=kind, connections=4096), lambda _: None, Pinned(f"test{os.getpid()}", "1")
+    )
     try:
         return made.carriage(NOWHERE)
     finally:

@@ -17,6 +17,8 @@ from director.commands import (
     GuardSide,
     Level,
     Log,
+    Remember,
+    ResetIds,
     SetAddresses,
     SetGuard,
     SolicitNeighbour,
@@ -25,7 +27,7 @@ from director.commands import (
 from director.daemon.orders import Orders, Shells
 from director.events import Event
 from director.host.addresses import HeldAddress
-from director.model import Link, Protocol
+from director.model import Link, Protocol, ServiceKey
 
 VIP, SERVER = IPAddress("192.0.2.1"), IPAddress("10.0.0.2")
 KEYS = frozenset({GuardKey(GuardSide.TO, Protocol.TCP, VIP, 80)})
@@ -43,8 +45,14 @@ class Recorder:
     def swap(self, image: bytes) -> None:
         self.told.append(("swap", image))
 
-    async def follow(self) -> None:
-        self.told.append(("follow",))
+    async def renew(self) -> None:
+        self.told.append(("renew",))
+
+    def settle(self) -> None:
+        self.told.append(("settle",))
+
+    async def remember(self, order: Remember) -> None:
+        self.told.append(("remember", order.services))
 
     def apply_wrr(self, changes: tuple[tuple[int, int, int], ...]) -> None:
         self.told.append(("wrr", changes))
@@ -75,7 +83,7 @@ class Segment:
 
 def made(segment: Segment | None = None) -> tuple[Orders, Recorder]:
     one, events = Recorder(), list[Event]()
-    shells = Shells(one, one, one, one, one, one, one)  # type: ignore[arg-type]
+    shells = Shells(one, one, one, one, one, one, one, one)  # type: ignore[arg-type]
     return Orders(shells, events.append, (segment or Segment()).announce), one
 
 
@@ -94,12 +102,15 @@ def carried_out(*commands: Command) -> list[tuple[Any, ...]]:
     return recorder.told
 
 
-def test_ids_given_out_anew_are_cleared_before_the_swap_and_cursors_follow_it() -> None:
-    command = SwapTables(b"image", 7, ((1, 2, 3),), reset_services=(4,), reset_destinations=(5, 6))
-    assert carried_out(command) == [
+def test_what_stood_before_goes_after_the_swap_and_cursors_follow_it() -> None:
+    key = ServiceKey(Protocol.TCP, VIP, 80)
+    commands = ResetIds((4,), (5, 6)), Remember((key,)), SwapTables(b"image", 7, ((1, 2, 3),))
+    assert carried_out(*commands) == [
         ("reset", (4,), (5, 6)),
+        ("remember", (key,)),
         ("swap", b"image"),
-        ("follow",),
+        ("renew",),
+        ("settle",),
         ("wrr", ((1, 2, 3),)),
     ]
 

@@ -25,6 +25,7 @@ from director.model.counters import (
     Counters,
     DirectorStatus,
     InterfaceStatus,
+    Keeping,
     NextHopStatus,
     Rates,
     ServiceStats,
@@ -35,6 +36,7 @@ from director.model.counters import (
 ETH0 = Link(2, "eth0", EUI("02-00-00-00-00-01"), 1500, up=True)
 SERVICE = VirtualService(ServiceKey(Protocol.TCP, IPAddress("192.0.2.1"), 80))
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
+KEEPING = Keeping(STARTED, taken_over=True, kept="director-1-2")
 
 
 @dataclass
@@ -81,6 +83,16 @@ class Rooms:
     def end(self) -> None:
         self.ended = True
 
+    def leave(self) -> None:
+        self.left = True
+
+    keeps: bool = True
+    why_not: str = "the tables are nowhere"
+    left: bool = False
+
+    def status(self) -> Keeping:
+        return KEEPING
+
 
 def asked(rooms: Rooms, what: str, *arguments: Any) -> Any:
     with ThreadPoolExecutor(1) as reading:
@@ -94,7 +106,9 @@ def asked(rooms: Rooms, what: str, *arguments: Any) -> Any:
             watcher=rooms,  # type: ignore[arg-type]
             numbers=rooms,  # type: ignore[arg-type]
             reading=reading,
+            keeper=rooms,  # type: ignore[arg-type]
             end=rooms.end,
+            leave=rooms.leave,
             started=STARTED,
         )
         return asyncio.run(getattr(port, what)(*arguments))
@@ -124,6 +138,7 @@ def test_the_status_is_told_whole_but_for_an_interface_that_just_went() -> None:
         workers=2,
         table=TableStatus(1024, 3),
         frames_lost=17,
+        keeping=KEEPING,
         generation=5,
         next_hops=(),
         addresses=(IPAddress("192.0.2.1"), IPAddress("192.0.2.2")),
@@ -144,3 +159,13 @@ def test_stopping_begins_the_end() -> None:
     rooms = Rooms()
     asked(rooms, "stop")
     assert rooms.ended
+
+
+def test_a_director_whose_tables_are_kept_can_leave_forwarding_on() -> None:
+    rooms = Rooms()
+    assert (asked(rooms, "leave_running"), rooms.left, rooms.ended) == (None, True, False)
+
+
+def test_a_director_whose_tables_are_not_kept_says_why_it_can_not() -> None:
+    rooms = Rooms(keeps=False)
+    assert (asked(rooms, "leave_running"), rooms.left) == ("the tables are nowhere", False)

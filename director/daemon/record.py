@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The record of pinned tables: sizes, layouts, and whose the ids in them are. A file beside the socket.
+
+A line is a checksum and a JSON value. The first tells of the tables; each further one tells all that is held
+for one service, in place of what was told of it before. Lines are added before the tables learn what they
+say. So a last line that a kill cut short was not in force yet and is passed over; anything else that is not
+whole makes the record worthless, as the tables are without it.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from netaddr import AddrFormatError, IPAddress
+
+from director.model import Destination, ForwardingMethod, Protocol, ServiceKey, VirtualService
+from director.model.service import Scheduler, SchedulerFlag
+from director.tables.held import HeldDestination, HeldService, LingeringServer
+from director.tables.layout import MAX_DESTS, MAX_SERVICES
+
+WHAT = "director tables 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The tables: whose pins, what their memory means, how large they are, and since when they live."""
+
+    instance: str
+    memory: str
+    reasons: str
+    sets: int
+    seed: int
+    cpus: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """All that a record tells."""
+
+    header: Header
+    services: tuple[HeldService, ...]
+
+
+def record_path(control_socket: Path) -> Path:
+    return control_socket.with_name(f"{control_socket.name}.tables")
+
+
+def read_record(path: Path) -> Recorded | None:
+    """Read what a director wrote; None where there is nothing, ValueError where it is not a whole record."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    first, *rest = _values(raw)
+    try:
+        header = _header(first)
+        services = {held.key: held for held in map(_held, rest)}
+    except (ValueError, KeyError, TypeError, AddrFormatError) as error:
+        raise ValueError(f"not a record of the director's tables: {error}") from error
+    kept = tuple(held for held in services.values() if held.id is not None)
+    _check(kept)
+    return Recorded(header, kept)
+
+
+def is_record(path: Path) -> bool:
+    """Say whether a file is a record, or the beginning of one."""
+    beginning = f'{{"what":"{WHAT}"'.encode()
+    with path.open("rb") as file:
+        return file.read(9 + len(beginning))[9:] == beginning
+
+
+class Record:
+    """The record of a running director. `path` is replaced as a whole at first, then grows."""
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self._path = path
+        self._header = header
+        self._whole = 0
+        self._grown = 0
+
+    def write(self, services: Iterable[HeldService]) -> None:
+        """Write everything anew."""
+        lines = b"".join((_line(_header_value(self._header)), *(_line(_held_value(one)) for one in services)))
+        new = self._path.with_name(f"{self._path.name}.new")
+        new.write_bytes(lines)
+        new.replace(self._path)
+        self._whole, self._grown = len(lines), 0
+
+    def add(self, services: Iterable[HeldService]) -> None:
+        """Tell what is held for these services now."""
+        lines = b"".join(_line(_held_value(one)) for one in services)
+        with self._path.open("ab") as file:
+            file.write(lines)
+        self._grown += len(lines)
+
+    @property
+    def is_long(self) -> bool:
+        """Say whether most of it has been overtaken by later lines."""
+        return self._grown > 2 * self._whole + (1 << 20)
+
+    def remove(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+
+def _line(value: Any) -> bytes:
+    text = json.dumps(value, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _values(raw: bytes) -> Iterator[Any]:
+    """Read the lines; the last one may be cut short, if it is not the only one."""
+    lines = raw.split(b"\n")
+    whole, rest = lines[:-1], lines[-1]
+    if not whole:
+        raise ValueError(f"not a record of the director's tables: {len(rest)} bytes and no whole line")
+    for number, line in enumerate(whole, 1):
+        text = line[9:]
+        if not text or line[:9] != b"%08x " % zlib.crc32(text):
+            raise ValueError(
+                f"not a record of the director's tables: line {number} does not match its checksum"
+            )
+        yield json.loads(text)
+
+
+def _header_value(header: Header) -> dict[str, Any]:
+    return {
+        "what": WHAT,
+        "instance": header.instance,
+        "memory": header.memory,
+        "reasons": header.reasons,
+        "sets": header.sets,
+        "seed": f"{header.seed:x}",
+        "cpus": header.cpus,
+        "since": header.since.isoformat(),
+    }
+
+
+def _header(value: Any) -> Header:
+    if value["what"] != WHAT:
+        raise ValueError(f"{value['what']!r} is not {WHAT!r}")
+    return Header(
+        instance=str(value["instance"]),
+        memory=str(value["memory"]),
+        reasons=str(value["reasons"]),
+        sets=int(value["sets"]),
+        seed=int(value["seed"], 16),
+        cpus=int(value["cpus"]),
+        since=datetime.fromisoformat(value["since"]),
+    )
+
+
+def _held_value(held: HeldService) -> dict[str, Any]:
+    key, service = held.key, held.service
+    value: dict[str, Any] = {"key": [key.protocol.value, str(key.address), key.port], "id": held.id}
+    if service is not None:
+        value["scheduler"] = service.scheduler.value
+        value["flags"] = sorted(flag.value for flag in service.flags)
+        value["order"] = [[str(one.address), one.port] for one in service.destinations]
+    value["destinations"] = [
+        [one.id, str(d.address), d.port, d.method.value, d.weight, one.last_weight, one.present]
+        for one in held.destinations
+        for d in (one.destination,)
+    ]
+    if held.lingering:
+        value["lingering"] = [[one.id, str(one.address), one.port] for one in held.lingering]
+    return value
+
+
+def _held(value: Any) -> HeldService:
+    protocol, address, port = value["key"]
+    key = ServiceKey(Protocol(protocol), IPAddress(address), int(port))
+    destinations = tuple(map(_destination, value["destinations"]))
+    return HeldService(
+        key,
+        None if value["id"] is None else int(value["id"]),
+        _service(key, value, destinations) if "order" in value else None,
+        destinations,
+        tuple(
+            LingeringServer(int(number), IPAddress(address), int(port))
+            for number, address, port in value.get("lingering", ())
+        ),
+    )
+
+
+def _destination(value: Any) -> HeldDestination:
+    number, address, port, method, weight, last_weight, present = value
+    destination = Destination(IPAddress(address), int(port), ForwardingMethod(method), int(weight))
+    return HeldDestination(int(number), destination, int(last_weight), bool(present))
+
+
+def _service(key: ServiceKey, value: Any, held: tuple[HeldDestination, ...]) -> VirtualService:
+    present = {(str(d.address), d.port): d for d in (one.destination for one in held if one.present)}
+    return VirtualService(
+        key,
+        Scheduler(value["scheduler"]),
+        frozenset(map(SchedulerFlag, value["flags"])),
+        tuple(present[address, port] for address, port in value["order"]),
+    )
+
+
+def _check(services: Iterable[HeldService]) -> None:
+    """Refuse ids that are given twice, or that there are not."""
+    ids = [held.id for held in services if held.id is not None]
+    destinations = [one.id for held in services for one in held.destinations]
+    for numbers, limit in ((ids, MAX_SERVICES), (destinations, MAX_DESTS)):
+        if len(set(numbers)) != len(numbers) or any(not 0 < number < limit for number in numbers):
+            raise ValueError("not a record of the director's tables: its ids contradict each other")

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the engine gathers in one turn, before it becomes commands. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from director.commands import GuardKey, Level, Log, ResolveRoute, SolicitNeighbour
+from director.model import ServiceKey
+
+MAX_LOGS = 200
+"""One event can change the ways of many destinations; the log says how many lines it leaves out."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one call of the engine gathers before it becomes commands."""
+
+    logs: list[Log] = field(default_factory=list)
+    unlogged: int = 0
+    questions: dict[ResolveRoute | SolicitNeighbour, None] = field(default_factory=dict)
+    newly_guarded: set[GuardKey] = field(default_factory=set)
+    wrr_changes: list[tuple[int, int, int]] = field(default_factory=list)
+    reset_services: dict[int, None] = field(default_factory=dict)
+    reset_destinations: dict[int, None] = field(default_factory=dict)
+    changed_services: dict[ServiceKey, None] = field(default_factory=dict)
+    image_is_stale: bool = False
+    guard_is_stale: bool = False
+
+    def shown_logs(self) -> Iterator[Log]:
+        yield from self.logs
+        if self.unlogged:
+            yield Log(Level.INFO, "more of this", (("lines", str(self.unlogged)),))
+
+    def log(self, level: Level, event: str, *fields: tuple[str, object]) -> None:
+        """Take a line of the log; one that will not be shown is only counted."""
+        if len(self.logs) < MAX_LOGS:
+            self.logs.append(Log(level, event, tuple((name, str(value)) for name, value in fields)))
+        else:
+            self.unlogged += 1
+
+    def ask(self, question: ResolveRoute | SolicitNeighbour) -> None:
+        self.questions[question] = None
