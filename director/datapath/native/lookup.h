@@ -45,7 +45,9 @@ LB_SUBPROGRAM u32 lb_link_place(struct lb_ctx *ctx, u32 first, u32 count, u32 if
 	for (u32 place = 0; place < LB_MAX_LINKS && place < count; place++) {
 		const struct lb_link *links = lb_image_line(ctx, first + place / LB_LINKS_PER_LINE);
 
-		if (links && links[place % LB_LINKS_PER_LINE].ifindex == ifindex)
+		if (!links) /* go on by one way only: of two, older verifiers would follow each combination */
+			break;
+		if (links[place % LB_LINKS_PER_LINE].ifindex == ifindex)
 			return place;
 	}
 	return LB_MAX_LINKS;
