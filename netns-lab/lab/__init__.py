@@ -8,5 +8,8 @@ from lab.building import Services
 from lab.errors import LabError, TopologyError
 from lab.lab import Lab, take_down
 from lab.node import Capture, Process, RunningNode
+from lab.wires import Wires
 
-__all__ = ["Capture", "Lab", "LabError", "Process", "RunningNode", "Services", "TopologyError", "take_down"]
+__all__ = [
+    "Capture", "Lab", "LabError", "Process", "RunningNode", "Services", "TopologyError", "Wires", "take_down",
+]  # fmt: skip

@@ -16,10 +16,12 @@ from lab import building
 from lab.building import Progress, Services
 from lab.document import find_topology, read_topology
 from lab.errors import LabError
-from lab.node import Process, RunningNode
+from lab.kernel import Kernel
+from lab.node import Process, RunningBridge, RunningNode
 from lab.paths import BASE, BASE_VARIABLE, LabPaths
 from lab.plan import namespaces
-from lab.topology import Topology
+from lab.topology import SegmentKind, Topology
+from lab.wires import Wires, bridge, far_end, settings
 
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,63}")
 
@@ -76,6 +78,21 @@ class Lab:
     def node(self, name: str) -> RunningNode:
         """Return a node by its name."""
         return RunningNode(self.topology.node(name), self.paths)
+
+    def far_end(self, node: str, interface: str) -> tuple[RunningNode, str]:
+        """Return what is at the other end of a node's wire, and its interface there: all frames pass it,
+        also those that a program at the node's driver takes and sends, which no capture at the node sees.
+        """
+        end = far_end(self.topology, node, interface)
+        if end.kind is SegmentKind.BRIDGE:
+            return RunningBridge(bridge(end.owner), self.paths), end.interface
+        return self.node(end.owner), end.interface
+
+    def set_wires(self, node: str, wires: Wires) -> None:
+        """Have the far ends of a node's wires do what XDP at the node needs, or what they do by nature."""
+        with Kernel() as kernel:
+            for step in settings(self.topology, self.name, node, wires):
+                kernel.apply(step)
 
     def down(self) -> None:
         """Take the lab down; a second time does nothing."""

@@ -25,7 +25,7 @@ from lab.listeners import FILES, is_served, parse_listeners
 from lab.paths import LabPaths
 from lab.plan import StartService, namespace_name, start_step
 from lab.processes import ProcessRecord, end, forget, record
-from lab.rooms import enter_command
+from lab.rooms import bridge_command, enter_command
 
 POLL_INTERVAL = 0.02
 SERVICE_DEADLINE = 15.0
@@ -276,6 +276,16 @@ class RunningNode:
                 raise LabError(f"{self.name}: tcpdump does not listen on {interface}: {capture.tail()}")
             time.sleep(POLL_INTERVAL)
         return capture
+
+
+class RunningBridge(RunningNode):
+    """A segment's bridge, whose ports are the far ends of the nodes' wires; no program is at home there."""
+
+    __slots__ = ()
+
+    def command(self, command: Sequence[str]) -> tuple[str, ...]:
+        """Return the command, run from outside, that runs a command in the bridge's network."""
+        return bridge_command(self.namespace, tuple(map(str, command)))
 
 
 def _is_drained(report: str) -> bool:

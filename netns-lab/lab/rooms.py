@@ -62,3 +62,8 @@ def enter_command(namespace: str, mount: Path, directory: Path, command: tuple[s
         "--",
         *command,
     )
+
+
+def bridge_command(namespace: str, command: tuple[str, ...]) -> tuple[str, ...]:
+    """Say the command that runs another one where a bridge is: in its network, with the machine's files."""
+    return ("nsenter", f"--net={NAMESPACES / namespace}", "--", *command)

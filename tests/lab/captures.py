@@ -12,19 +12,22 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from enum import Enum
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP, in4_chksum, in4_pseudoheader
 from scapy.layers.l2 import Ether
 from scapy.utils import checksum
 
-from lab import Capture, RunningNode
+from lab import Capture, Lab, RunningNode
 
-OPTIONS = (
-    "-s",
-    "65600",
-    "-B",
-    "65536",
-)  # a super-frame's length, and 64 MiB, else tcpdump has room for eight
+
+class Frames(Enum):
+    """How large frames may be that are captured: tcpdump's options. It has room for a thousand large ones."""
+
+    ANY = ("-s", "65600", "-B", "65536")  # a super-frame's length, and 64 MiB
+    OF_WIRE_SIZE = ("-s", "2048", "-B", "16384")
+
+
 PCAP_HEADER, RECORD_HEADER = 24, 16
 CHECKSUM_OFFSETS = {6: 16, 17: 6}
 MORE_FRAGMENTS, OFFSET_MASK = 1, 0x1FFF
@@ -99,25 +102,54 @@ class Seen:
 
 
 @contextmanager
-def at(node: RunningNode, packets: str) -> Iterator[Seen]:
+def at(node: RunningNode, packets: str, size: Frames = Frames.ANY) -> Iterator[Seen]:
     """Capture on each of a node's interfaces; `packets` is tcpdump's filter. Nothing may have been missed."""
     with ExitStack() as stack:
-        seen = Seen(tuple(_capture(node, leg.name, packets, stack) for leg in node.noun.interfaces))
+        seen = Seen(tuple(_capture(node, leg.name, packets, size, stack) for leg in node.noun.interfaces))
         yield seen
+    _assert_complete(seen)
+
+
+def _assert_complete(seen: Seen) -> None:
     for _interface, _mac, capture in seen.captures:
         assert "\n0 packets dropped by kernel" in capture.log.read_text()
 
 
-def _capture(node: RunningNode, interface: str, packets: str, stack: ExitStack) -> tuple[str, str, Capture]:
-    capture = stack.enter_context(node.capture(interface, packets, options=OPTIONS))
+def _capture(
+    node: RunningNode, interface: str, packets: str, size: Frames, stack: ExitStack
+) -> tuple[str, str, Capture]:
+    capture = stack.enter_context(node.capture(interface, packets, options=size.value))
     return interface, mac_address(node, interface), capture
 
 
 @contextmanager
-def on_each(nodes: Sequence[RunningNode], packets: str) -> Iterator[tuple[Seen, ...]]:
+def before(lab: Lab, node: str, packets: str, size: Frames = Frames.ANY) -> Iterator[Seen]:
+    """Capture what comes to a node and goes from it, at the other ends of its wires.
+
+    There all is seen, whatever carries it; captures at the node show nothing of what an XDP program does.
+    """
+    legs = lab.node(node).noun.interfaces
+    with ExitStack() as stack:
+        seen = Seen(tuple(_capture_before(lab, node, leg.name, packets, size, stack) for leg in legs))
+        yield seen
+    _assert_complete(seen)
+
+
+def _capture_before(
+    lab: Lab, node: str, interface: str, packets: str, size: Frames, stack: ExitStack
+) -> tuple[str, str, Capture]:
+    owner, port = lab.far_end(node, interface)
+    capture = stack.enter_context(owner.capture(port, packets, options=size.value))
+    return interface, mac_address(lab.node(node), interface), capture
+
+
+@contextmanager
+def on_each(
+    nodes: Sequence[RunningNode], packets: str, size: Frames = Frames.ANY
+) -> Iterator[tuple[Seen, ...]]:
     """Capture on several nodes."""
     with ExitStack() as stack:
-        yield tuple(stack.enter_context(at(node, packets)) for node in nodes)
+        yield tuple(stack.enter_context(at(node, packets, size)) for node in nodes)
 
 
 def mac_address(node: RunningNode, interface: str) -> str:

@@ -10,16 +10,17 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import Lab, Process, RunningNode
+from lab import Lab, Process, RunningNode, Wires
 from tests.needs import needs
 
 NEEDS = needs(
@@ -30,8 +31,9 @@ DIGEST_SERVER = Path(__file__).parent / "digest_server.py"
 DIGEST_PORT = 8080
 WEIGHTS = {"rs1": 3, "rs2": 2, "rs3": 1}
 DEADLINE = 20.0
-DATAPATHS = ("packet", "tc")
-"""What all that is tested of forwarding holds for."""
+DATAPATHS = ("packet", "tc", "xdp")
+"""What all that is tested of forwarding holds for, but for what limits.py lists."""
+RUN = ("director", "run", "--config", "/run/test.toml")
 COUNTER = itertools.count()
 PORT = itertools.count(20000)  # below those that the kernel gives out
 CURL = """url = "http://{vip}/"
@@ -66,16 +68,27 @@ class Way:
         return ("--vip", self.vip, "--method", self.method, *where)
 
 
-WAYS: Mapping[str, tuple[Way, ...]] = {
-    "one-arm-dr": (Way("dr", "192.0.2.1", "10.0.0", "lan"),),
-    "two-arm-dr": (Way("dr", "192.0.2.1", "10.1.0", "back"),),
-    "tun-routed": (Way("tun", "192.0.2.2", "10.2.0", "far"),),
-    "nat-gateway": (Way("nat", "192.0.2.3", "10.3.0", "inside", "10.3.0.1"),),
-    "mixed": (
-        Way("dr", "192.0.2.1", "10.0.0", "lan"),
-        Way("tun", "192.0.2.2", "10.2.0", "far"),
-        Way("nat", "192.0.2.3", "10.3.0", "inside", "10.3.0.1"),
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A topology, and the ways that packets go in it."""
+
+    topology: str
+    ways: tuple[Way, ...]
+
+
+DR = Way("dr", "192.0.2.1", "10.0.0", "lan")
+TUN = Way("tun", "192.0.2.2", "10.2.0", "far")
+NAT = Way("nat", "192.0.2.3", "10.3.0", "inside", "10.3.0.1")
+SCENES: Mapping[str, Scene] = {
+    "one-arm-dr": Scene("one-arm-dr", (DR,)),
+    "one-arm-nat": Scene("one-arm-dr", (Way("nat", "192.0.2.3", "10.0.0", "lan", "10.0.0.2"),)),
+    "two-arm": Scene(
+        "two-arm-dr",
+        (Way("dr", "192.0.2.1", "10.1.0", "back"), Way("tun", "192.0.2.2", "10.1.0", "back")),
     ),
+    "tun-routed": Scene("tun-routed", (TUN,)),
+    "nat-gateway": Scene("nat-gateway", (NAT,)),
+    "mixed": Scene("mixed", (DR, TUN, NAT)),
 }
 ENDS = ("syn_recv", "fin_wait", "time_wait", "close", "last_ack")  # a RST in SYN_RECV changes no state
 TIMEOUTS = "[timeouts]\n" + "".join(f"tcp_{state} = 1\n" for state in ENDS)
@@ -88,7 +101,7 @@ class Stage:
 
     lab: Lab
     ways: tuple[Way, ...]
-    datapath: str
+    command: tuple[str, ...]  # that starts the director
     directors: list[Process] = field(default_factory=list)  # the last is the one that runs
 
     @property
@@ -109,12 +122,18 @@ class Stage:
 
     def start(self) -> Process:
         """Start the director and wait until it knows the way to every server."""
-        command = ("director", "run", "--config", "/run/test.toml", "--datapath", self.datapath)
-        process = self.lab.node("director").start(command, log="director")
+        process = self.lab.node("director").start(self.command, log="director")
         self.directors.append(process)
         wanted = {way.server(node) for way in self.ways for node in WEIGHTS}
         eventually(lambda: self.resolved() == wanted, lambda: f"no way to all servers: {process.tail()}")
         return process
+
+    def end(self, order: signal.Signals = signal.SIGTERM) -> None:
+        """End the running director, and reap it."""
+        running = self.directors[-1]
+        running.signal(order)
+        running.wait(timeout=10)
+        running.stop()
 
     def resolved(self) -> set[str]:
         """Name the servers whose next hop the director knows."""
@@ -122,9 +141,14 @@ class Stage:
         hops = json.loads(done.stdout)["next_hops"] if done.returncode == 0 else ()
         return {hop["destination"] for hop in hops if hop["state"] == "resolved"}
 
+    def carriage(self) -> dict[str, tuple[str, str]]:
+        """Return which data path carries each of the director's interfaces, and why."""
+        interfaces = json.loads(self.director("status", "--json"))["interfaces"]
+        return {one["name"]: (one["datapath"], one["why"]) for one in interfaces}
+
     def carried_by(self) -> set[str]:
         """Name the data paths that carry the director's interfaces."""
-        return {one["datapath"] for one in json.loads(self.director("status", "--json"))["interfaces"]}
+        return {datapath for datapath, _why in self.carriage().values()}
 
     def apply(self, text: str) -> None:
         """Put a configuration in force."""
@@ -157,19 +181,72 @@ class Stage:
         return Counter(line.strip('"') for line in said.splitlines())
 
 
-@contextmanager
-def stage(topology: str, weights: Mapping[str, int] = WEIGHTS, datapath: str = "auto") -> Iterator[Stage]:
-    """Bring a lab up with everything in it at work."""
-    ways = WAYS[topology]
-    with Lab.up(topology, f"fw{os.getpid()}-{next(COUNTER)}") as lab:
-        it = Stage(lab, ways, datapath)
-        with ThreadPoolExecutor(len(WEIGHTS)) as threads:
-            tuple(threads.map(lambda node: _set_up(node, ways), it.servers))
-        it.write(configuration(ways, weights))
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """A lab whose servers are at work, for one director after the other."""
+
+    lab: Lab
+    ways: tuple[Way, ...]
+
+    @contextmanager
+    def directed(self, *command: str, wires: Wires = Wires.OFFLOADED) -> Iterator[Stage]:
+        """Have a director at work, with every server by its weight."""
+        it = Stage(self.lab, self.ways, command)
+        self.lab.set_wires("director", wires)
+        self._keep_frames_apart()
+        it.write(configuration(self.ways))
         it.start()
         yield it
         left = tuple(process for process in it.directors if process.is_running)
         assert len(left) <= 1, f"more than one director runs: {left}"
+        it.end()
+
+    def _keep_frames_apart(self) -> None:
+        """Let no receiver that polls merge what the director sends, so that it is seen as it was sent."""
+        for leg in self.lab.node("director").noun.interfaces:
+            owner, port = self.lab.far_end("director", leg.name)
+            owner.output_of(("ip", "link", "set", "dev", port, "gro_max_size", "1"))
+
+    @contextmanager
+    def carried_by(self, datapath: str) -> Iterator[Stage]:
+        """Have a director of this data path at work, with wires of which it can take everything."""
+        wires = Wires.PLAIN if datapath == "xdp" else Wires.OFFLOADED
+        with self.directed(*RUN, "--datapath", datapath, wires=wires) as it:
+            yield it
+
+
+@contextmanager
+def venue(name: str) -> Iterator[Venue]:
+    """Bring the lab of a scene up, with the real servers in it at work."""
+    scene = SCENES[name]
+    with Lab.up(scene.topology, f"fw{os.getpid()}-{next(COUNTER)}") as lab:
+        it = Venue(lab, scene.ways)
+        with ThreadPoolExecutor(len(WEIGHTS)) as threads:
+            tuple(threads.map(lambda node: _set_up(lab.node(node), scene.ways), WEIGHTS))
+        yield it
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[Callable[[str], Venue]]:
+    """Bring labs up when they are asked for by the name of their scene, and down when another is."""
+    up: dict[str, Venue] = {}
+    with ExitStack() as stack:
+
+        def visit(name: str) -> Venue:
+            if name not in up:
+                stack.close()
+                up.clear()
+                up[name] = stack.enter_context(venue(name))
+            return up[name]
+
+        yield visit
+
+
+@contextmanager
+def stage(name: str, datapath: str = "auto") -> Iterator[Stage]:
+    """Bring the lab of a scene up, with the servers and a director in it at work."""
+    with venue(name) as place, place.carried_by(datapath) as it:
+        yield it
 
 
 def _set_up(node: RunningNode, ways: Sequence[Way]) -> None:

@@ -13,12 +13,16 @@ from collections.abc import Iterator
 import pytest
 
 from lab import RunningNode
-from tests.lab import captures
+from tests.lab import captures, limits
 from tests.lab.digest_server import content, digest
-from tests.lab.forwarding import DATAPATHS, DIGEST_PORT, NEEDS, Stage, stage
+from tests.lab.forwarding import DATAPATHS, DIGEST_PORT, NEEDS, Stage, Venue, venue
 from tests.needs import needs
 
-pytestmark = [pytest.mark.lab, NEEDS, needs("ethtool")]
+pytestmark = [
+    pytest.mark.lab,
+    NEEDS,
+    needs("ethtool"),
+]
 
 METHODS = ("dr", "tun", "nat")
 SIZES = (100_000, 3_000_000)
@@ -28,11 +32,17 @@ OFFLOADS = ("tx", "tso", "gso", "gro")
 TRANSFER = f"(tcp port {DIGEST_PORT} or proto 4)"
 
 
-@pytest.fixture(scope="module", params=DATAPATHS)
-def mixed(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    with stage("mixed", datapath=request.param) as it:
+@pytest.fixture(scope="module")
+def place() -> Iterator[Venue]:
+    with venue("mixed") as it:
         for size in (*SIZES, HUGE):
-            (it.client.run_directory / str(size)).write_bytes(content(size))
+            (it.lab.node("client").run_directory / str(size)).write_bytes(content(size))
+        yield it
+
+
+@pytest.fixture(scope="module", params=DATAPATHS)
+def mixed(place: Venue, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with place.carried_by(request.param) as it:
         yield it
 
 
@@ -66,11 +76,14 @@ def test_fifty_megabytes_pass_both_ways(mixed: Stage, offloads: str, method: str
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_checksum_on_every_wire_is_right(mixed: Stage, offloads: str, method: str) -> None:
-    nodes = (mixed.client, mixed.lab.node("director"), *mixed.servers)
-    with captures.on_each(nodes, TRANSFER) as seen:
+    nodes = (mixed.client, *mixed.servers)
+    with (
+        captures.on_each(nodes, TRANSFER, frames(offloads)) as seen,
+        captures.before(mixed.lab, "director", TRANSFER, wire_frames(mixed, offloads)) as wire,
+    ):
         assert upload(mixed, method, SIZES[0]) == digest(SIZES[0])
         assert download(mixed, method, SIZES[0]) == digest(SIZES[0])
-    packets = list(itertools.chain.from_iterable(one.packets() for one in seen))
+    packets = list(itertools.chain.from_iterable(one.packets() for one in (*seen, wire)))
     sound = captures.is_sound if offloads == "off" else captures.is_sound_or_partial
     assert len(packets) > len(nodes) * 10, "hardly anything was captured"
     assert [str(packet) for packet in packets if not sound(packet)] == []
@@ -80,20 +93,35 @@ def test_every_checksum_on_every_wire_is_right(mixed: Stage, offloads: str, meth
 def test_super_frames_pass_the_director_whole_where_offloads_are_on(
     mixed: Stage, offloads: str, method: str
 ) -> None:
-    with captures.at(mixed.lab.node("director"), TRANSFER) as seen:
+    with captures.before(mixed.lab, "director", TRANSFER, wire_frames(mixed, offloads)) as seen:
         assert upload(mixed, method, SIZES[1]) == digest(SIZES[1])
     sent = [len(packet.frame) for packet in seen.packets() if packet.from_host]
-    assert (max(sent) > FULL_FRAME) is (offloads == "on")
+    assert (max(sent) > FULL_FRAME) is (offloads == "on" and takes_super_frames(mixed))
 
 
 def test_no_tunnelled_frame_is_larger_than_the_wire(mixed: Stage, offloads: str) -> None:
     """Where segments of a super-frame are wrapped one by one; `tc` leaves it whole until it is on a wire."""
-    with captures.at(mixed.lab.node("director"), "proto 4") as seen:
+    with captures.before(mixed.lab, "director", "proto 4", wire_frames(mixed, offloads)) as seen:
         assert upload(mixed, "tun", SIZES[1]) == digest(SIZES[1])
     wrapped = [packet for packet in seen.packets() if packet.from_host]
     whole = offloads == "on" and mixed.carried_by() == {"tc"}
     assert (max(len(packet.frame) for packet in wrapped) > FULL_FRAME) is whole
     assert sum(len(packet.frame) for packet in wrapped) > SIZES[1]
+
+
+def takes_super_frames(mixed: Stage) -> bool:
+    [datapath] = mixed.carried_by()
+    return limits.takes(datapath, limits.Given.SUPER_FRAMES)
+
+
+def frames(offloads: str) -> captures.Frames:
+    """Say how large the frames are that may have to be captured at a host."""
+    return captures.Frames.OF_WIRE_SIZE if offloads == "off" else captures.Frames.ANY
+
+
+def wire_frames(mixed: Stage, offloads: str) -> captures.Frames:
+    """Say how large they are on the director's wires."""
+    return frames(offloads) if takes_super_frames(mixed) else captures.Frames.OF_WIRE_SIZE
 
 
 def upload(at_work: Stage, method: str, size: int) -> str:

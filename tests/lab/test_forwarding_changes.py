@@ -14,7 +14,17 @@ from contextlib import contextmanager
 import pytest
 
 from lab import Process
-from tests.lab.forwarding import DATAPATHS, NEEDS, Stage, Way, configuration, eventually, http_log, stage
+from tests.lab.forwarding import (
+    DATAPATHS,
+    NEEDS,
+    Stage,
+    Venue,
+    Way,
+    configuration,
+    eventually,
+    http_log,
+    venue,
+)
 from tests.needs import needs
 
 pytestmark = [pytest.mark.lab, NEEDS, needs("wrk")]
@@ -23,10 +33,16 @@ METHODS = ("dr", "tun", "nat")
 CLOSE, KEEP = ("-H", "Connection: close"), ()
 
 
+@pytest.fixture(scope="module")
+def place() -> Iterator[Venue]:
+    with venue("mixed") as it:
+        it.lab.node("client").output_of(("sysctl", "-qw", "net.ipv4.ip_local_port_range=30000 65535"))
+        yield it
+
+
 @pytest.fixture(scope="module", params=DATAPATHS)
-def whole(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    with stage("mixed", datapath=request.param) as it:
-        it.client.output_of(("sysctl", "-qw", "net.ipv4.ip_local_port_range=30000 65535"))
+def whole(place: Venue, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with place.carried_by(request.param) as it:
         yield it
 
 

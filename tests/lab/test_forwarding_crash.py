@@ -9,37 +9,49 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.forwarding import DATAPATHS, NEEDS, Stage, stage
+from tests.lab.forwarding import DATAPATHS, NEEDS, Stage, Venue, venue
 
 pytestmark = [pytest.mark.lab, NEEDS]
 
 VIP = "192.0.2.1"
 ANSWERED = {"rs1": 3, "rs2": 2, "rs3": 1}
+ON_THE_HOST = {"address", "clsact", "filter", "socket"}
+FILTER = {"tc": "director-tc"}
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Venue]:
+    with venue("one-arm-dr") as it:
+        yield it
 
 
 @pytest.fixture(scope="module", params=DATAPATHS)
-def at_work(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    with stage("one-arm-dr", datapath=request.param) as it:
+def at_work(place: Venue, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with place.carried_by(request.param) as it:
         yield it
 
 
 def test_a_director_that_is_told_to_stop_leaves_nothing(at_work: Stage) -> None:
     standing = traces(at_work)
+    program = {"program"} if at_work.carried_by() == {"xdp"} else set()
     end(at_work, signal.SIGTERM)
     gone = traces(at_work)
     at_work.start()
-    assert (standing, gone) == ({"address", "clsact", "filter", "socket"}, set())
+    assert (standing, gone) == (ON_THE_HOST | program, set())
     assert at_work.curl(VIP, 6) == ANSWERED
 
 
 def test_cleanup_removes_what_a_killed_director_left(at_work: Stage) -> None:
+    """The program of `xdp` may be among it."""
+    [datapath] = at_work.carried_by()
     end(at_work, signal.SIGKILL)
     left = traces(at_work)
-    at_work.director("cleanup")
+    said = at_work.director("cleanup")
     gone = traces(at_work)
     again = at_work.director("cleanup")
     at_work.start()
-    assert (left, gone) == ({"address", "clsact", "filter", "socket"}, set())
+    assert (left - {"program"}, gone) == (ON_THE_HOST, set())
+    assert f"removed the filter {FILTER.get(datapath, 'director-guard')} from lan" in said
     assert "removed" not in again
     assert at_work.curl(VIP, 6) == ANSWERED
 
@@ -69,11 +81,8 @@ def test_a_second_director_on_the_same_interface_is_refused(at_work: Stage) -> N
 
 
 def end(at_work: Stage, order: signal.Signals) -> None:
-    """End the running director, and reap it."""
-    running = at_work.directors[-1]
-    running.signal(order)
-    running.wait(timeout=10)
-    running.stop()
+    """End the running director."""
+    at_work.end(order)
 
 
 def traces(at_work: Stage) -> set[str]:
@@ -85,6 +94,7 @@ def traces(at_work: Stage) -> set[str]:
         "address": VIP in local,
         "clsact": "clsact" in node.output_of(("tc", "qdisc", "show", "dev", "lan")),
         "filter": bool(ingress_filters(at_work)),
+        "program": "xdp" in json.loads(node.output_of(("ip", "-j", "link", "show", "dev", "lan")))[0],
         "socket": (node.run_directory / "director" / "control.sock").exists(),
     }
     return {name for name, stands in found.items() if stands}

@@ -14,7 +14,7 @@ from scapy.layers.inet import ICMP, TCP
 
 from tests.lab import captures
 from tests.lab.digest_server import content, digest
-from tests.lab.forwarding import DATAPATHS, DIGEST_PORT, NEEDS, Stage, stage
+from tests.lab.forwarding import DATAPATHS, DIGEST_PORT, NEEDS, Stage, Venue, venue
 
 pytestmark = [pytest.mark.lab, NEEDS]
 
@@ -22,10 +22,16 @@ SIZE = 1_000_000
 WIRE, TUNNEL, NARROW = 1500, 1480, 1300
 
 
+@pytest.fixture(scope="module")
+def place() -> Iterator[Venue]:
+    with venue("mixed") as it:
+        (it.lab.node("client").run_directory / "body").write_bytes(content(SIZE))
+        yield it
+
+
 @pytest.fixture(scope="module", params=DATAPATHS)
-def mixed(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    with stage("mixed", datapath=request.param) as it:
-        (it.client.run_directory / "body").write_bytes(content(SIZE))
+def mixed(place: Venue, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with place.carried_by(request.param) as it:
         yield it
 
 
@@ -44,9 +50,9 @@ def test_an_upload_too_large_for_the_tunnel_is_told_the_mtu_and_completes(
     """A super-frame is cut to fit the tunnel: with offloads on, there may be nothing to be told about."""
     vip = mixed.way("tun").vip
     forget_what_was_learnt(mixed)
+    for feature in ("tx", "tso", "gso"):
+        mixed.client.output_of(("ethtool", "-K", "wan", feature, offloads))
     with large_segments(mixed), captures.at(mixed.client, f"tcp port {DIGEST_PORT} or icmp") as seen:
-        for feature in ("tx", "tso", "gso"):
-            mixed.client.output_of(("ethtool", "-K", "wan", feature, offloads))
         assert upload(mixed, "tun") == digest(SIZE)
     packets = seen.packets()
     errors = [packet for packet in packets if packet.is_icmp]

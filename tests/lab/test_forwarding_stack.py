@@ -9,11 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab import captures
-from tests.lab.forwarding import CLIENT, DATAPATHS, NEEDS, Stage, stage
+from tests.lab.forwarding import CLIENT, DATAPATHS, NEEDS, Stage, Venue, venue
 from tests.needs import needs
 
 pytestmark = [pytest.mark.lab, NEEDS, needs("ping")]
 
+SIZE = captures.Frames.OF_WIRE_SIZE  # requests and answers are small
 METHODS = ("dr", "tun", "nat")
 GREETING = """
 import socket
@@ -28,9 +29,15 @@ CALL = (
 )
 
 
+@pytest.fixture(scope="module")
+def place() -> Iterator[Venue]:
+    with venue("mixed") as it:
+        yield it
+
+
 @pytest.fixture(scope="module", params=DATAPATHS)
-def mixed(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    with stage("mixed", datapath=request.param) as it:
+def mixed(place: Venue, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with place.carried_by(request.param) as it:
         yield it
 
 
@@ -38,7 +45,10 @@ def mixed(request: pytest.FixtureRequest) -> Iterator[Stage]:
 def test_the_director_sends_nothing_of_its_own_for_a_service(mixed: Stage, method: str) -> None:
     """What it sends is the client's packet, wrapped or not; with NAT also the server's, from the VIP."""
     vip = mixed.way(method).vip
-    with captures.at(mixed.lab.node("director"), "ip") as seen, captures.at(mixed.client, "ip") as client:
+    with (
+        captures.before(mixed.lab, "director", "ip", SIZE) as seen,
+        captures.at(mixed.client, "ip", SIZE) as client,
+    ):
         assert sum(mixed.curl(vip, 24).values()) == 24
         assert sum(mixed.dig(vip, 24).values()) == 24
     sent = [packet for packet in seen.packets() if packet.from_host]
@@ -50,7 +60,7 @@ def test_the_director_sends_nothing_of_its_own_for_a_service(mixed: Stage, metho
 @pytest.mark.parametrize("method", METHODS)
 def test_a_ping_to_the_vip_is_answered_by_the_director(mixed: Stage, method: str) -> None:
     vip = mixed.way(method).vip
-    with captures.at(mixed.lab.node("director"), "icmp") as seen:
+    with captures.before(mixed.lab, "director", "icmp", SIZE) as seen:
         assert mixed.client.run(("ping", "-q", "-c", "2", "-i", "0.1", "-W", "2", vip)).returncode == 0
     replies = [packet for packet in seen.packets() if packet.from_host]
     assert [(packet.source, packet.destination) for packet in replies] == [(vip, CLIENT)] * 2

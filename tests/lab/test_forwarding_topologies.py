@@ -16,22 +16,31 @@ from tests.lab.forwarding import (
     CLIENT,
     DATAPATHS,
     NEEDS,
-    WAYS,
+    SCENES,
     WEIGHTS,
     Stage,
+    Venue,
     dns_clients,
     eventually,
     http_log,
-    stage,
+    one_at_a_time,
 )
 
+SIZE = captures.Frames.OF_WIRE_SIZE  # requests and answers are small
 pytestmark = [pytest.mark.lab, NEEDS]
 
 
-@pytest.fixture(scope="module", params=itertools.product(WAYS, DATAPATHS), ids="-".join)
-def at_work(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    topology, datapath = request.param
-    with stage(topology, datapath=datapath) as it:
+@pytest.fixture(scope="module")
+def places() -> Iterator[Callable[[str], Venue]]:
+    with one_at_a_time() as visit:
+        yield visit
+
+
+@pytest.fixture(scope="module", params=itertools.product(SCENES, DATAPATHS), ids="-".join)
+def at_work(places: Callable[[str], Venue], request: pytest.FixtureRequest) -> Iterator[Stage]:
+    scene, datapath = request.param
+    with places(scene).carried_by(datapath) as it:
+        assert it.carried_by() == {datapath}
         yield it
 
 
@@ -56,8 +65,9 @@ def test_the_access_logs_hold_the_clients_own_address(at_work: Stage) -> None:
 
 
 def test_replies_go_the_way_that_the_method_promises(at_work: Stage) -> None:
+    """A frame that the bridge floods to the director's port is none for it."""
     for way in at_work.ways:
-        with captures.at(at_work.lab.node("director"), f"ip dst host {CLIENT}") as director:
+        with captures.before(at_work.lab, "director", f"ip dst host {CLIENT}", SIZE) as director:
             answered = at_work.curl(way.vip, 12) + at_work.dig(way.vip, 12)
         assert answered == {"rs1": 12, "rs2": 8, "rs3": 4}
         through = Counter(packet.source for packet in director.packets() if packet.to_host)
@@ -68,16 +78,13 @@ def test_replies_go_the_way_that_the_method_promises(at_work: Stage) -> None:
 
 
 def test_each_request_reaches_one_server_once(at_work: Stage) -> None:
-    for way in at_work.ways:
-        with _watch(at_work) as (sent, arrived):
-            answered = at_work.curl(way.vip, 12) + at_work.dig(way.vip, 6)
-            _wait_for_equality(sent, arrived)
-        assert answered == {"rs1": 9, "rs2": 6, "rs3": 3}
-        assert len({packet.flow for packet in sent()}) == 18
-        takers = Counter(
-            flow for packets in arrived().values() for flow in {packet.flow for packet in packets}
-        )
-        assert set(takers.values()) == {1}
+    with _watch(at_work) as (sent, arrived):
+        answered = {way.vip: at_work.curl(way.vip, 12) + at_work.dig(way.vip, 6) for way in at_work.ways}
+        _wait_for_equality(sent, arrived)
+    assert answered == {way.vip: {"rs1": 9, "rs2": 6, "rs3": 3} for way in at_work.ways}
+    assert len({packet.flow for packet in sent()}) == 18 * len(at_work.ways)
+    takers = Counter(flow for packets in arrived().values() for flow in {packet.flow for packet in packets})
+    assert set(takers.values()) == {1}
 
 
 Sent = Callable[[], list[captures.Packet]]
@@ -89,8 +96,8 @@ def _watch(at_work: Stage) -> Iterator[tuple[Sent, Arrived]]:
     """Watch the requests' packets: as the client sends them, and as they arrive at each server."""
     filters = "(tcp port 80 or udp port 53 or proto 4)"
     with (
-        captures.at(at_work.client, filters) as client,
-        captures.on_each(at_work.servers, filters) as servers,
+        captures.at(at_work.client, filters, SIZE) as client,
+        captures.on_each(at_work.servers, filters, SIZE) as servers,
     ):
         yield (
             lambda: [packet for packet in client.packets() if packet.source == CLIENT],

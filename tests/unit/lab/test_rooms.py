@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lab.plan import FurnishNode
-from lab.rooms import enter_command, furnish_command
+from lab.rooms import bridge_command, enter_command, furnish_command
 
 RUN_LAB, OTHER_LAB = Path("/run/netns-lab/t"), Path("/srv/labs/t")
 BEGIN = (
@@ -61,3 +61,13 @@ def test_entering_a_node_is_one_nsenter_around_the_command() -> None:
     assert enter_command("t-a", Path("/x/mounts/a"), Path("/home"), ("ip", "addr")) == (
         "nsenter", "--net=/run/netns/t-a", "--mount=/x/mounts/a", "--wdns=/home", "--", "ip", "addr",
     )  # fmt: skip
+
+
+def test_a_command_at_a_bridge_has_its_network_and_the_machines_files() -> None:
+    assert bridge_command("t-lan", ("ip", "addr")) == (
+        "nsenter",
+        "--net=/run/netns/t-lan",
+        "--",
+        "ip",
+        "addr",
+    )
