@@ -42,6 +42,9 @@ from director.model import Link
 
 log = structlog.get_logger()
 
+TOGETHER = 0.2
+"""Seconds for which answers are gathered as long as there are more questions."""
+
 
 Announcing = Callable[[Link, tuple[IPAddress, ...]], Coroutine[Any, Any, None]]
 
@@ -83,7 +86,8 @@ class Orders:
         self._shells = shells
         self._emit = emit
         self._announcing = announcing
-        self._questions: asyncio.Queue[ResolveRoute | SolicitNeighbour] = asyncio.Queue()
+        self._questions: dict[ResolveRoute | SolicitNeighbour, None] = {}
+        self._wondering = asyncio.Event()
         self._announcements: set[asyncio.Task[None]] = set()
         self._announced: dict[HeldAddress, EUI] = {}
         self._vips: frozenset[IPAddress] = frozenset()
@@ -94,8 +98,8 @@ class Orders:
             Remember: shells.keeper.remember,
             SetGuard: self._guard,
             SetAddresses: self._addresses,
-            ResolveRoute: self._questions.put,
-            SolicitNeighbour: self._questions.put,
+            ResolveRoute: self._wonder,
+            SolicitNeighbour: self._wonder,
             Log: self._log,
         }
 
@@ -128,24 +132,42 @@ class Orders:
     async def ask(self) -> None:
         """Ask the questions as they come, until cancelled; one that fails waits for the next change."""
         while True:
-            question = await self._questions.get()
+            await self._wondering.wait()
+            for answer in await self._answers():
+                self._emit(answer)
+
+    async def _answers(self) -> list[Event]:
+        """Ask what waits, for a while: answers told together cost one table image, and not one each."""
+        answers: list[Event] = []
+        end = asyncio.get_running_loop().time() + TOGETHER
+        while self._questions and asyncio.get_running_loop().time() < end:
+            question = next(iter(self._questions))
+            del self._questions[question]
             try:
-                await self._ask(question)
+                answers += await self._ask(question)
             except (OSError, NetlinkError) as error:
                 log.warning("question to the kernel failed", question=str(question), why=str(error))
+        if not self._questions:
+            self._wondering.clear()
+        return answers
 
     async def stop(self) -> None:
         for task in tuple(self._announcements):
             task.cancel()
         await asyncio.gather(*self._announcements, return_exceptions=True)
 
-    async def _ask(self, question: ResolveRoute | SolicitNeighbour) -> None:
+    async def _wonder(self, question: ResolveRoute | SolicitNeighbour) -> None:
+        """Let this be asked; what waits to be asked already is not asked twice."""
+        self._questions[question] = None
+        self._wondering.set()
+
+    async def _ask(self, question: ResolveRoute | SolicitNeighbour) -> tuple[Event, ...]:
         shells = self._shells
         if isinstance(question, SolicitNeighbour):
             await shells.neighbours.solicit(question.interface, question.address)
-            return
+            return ()
         route = await resolve_route(shells.kernel, question.destination, shells.watcher.links)
-        self._emit(RouteResolved(question.destination, route))
+        return (RouteResolved(question.destination, route),)
 
     async def _swap(self, command: SwapTables) -> None:
         tables = self._shells.tables

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 import pytest
 import structlog
 from netaddr import EUI, IPAddress
+from pyroute2.netlink.exceptions import NetlinkError
 
 from director.commands import (
     Command,
@@ -17,6 +19,7 @@ from director.commands import (
     GuardSide,
     Level,
     Log,
+    ResolveRoute,
     Remember,
     ResetIds,
     SetAddresses,
@@ -25,7 +28,7 @@ from director.commands import (
     SwapTables,
 )
 from director.daemon.orders import Orders, Shells
-from director.events import Event
+from director.events import Event, RouteResolved
 from director.host.addresses import HeldAddress
 from director.model import Link, Protocol, ServiceKey
 
@@ -66,6 +69,10 @@ class Recorder:
     async def hold(self, wanted: frozenset[IPAddress]) -> tuple[HeldAddress, ...]:
         self.told.append(("hold", wanted))
         return self.bound
+
+    async def route(self, *_: Any, **__: Any) -> Any:
+        await asyncio.sleep(0)  # as a kernel that has to be waited for
+        raise NetlinkError(errno.ENETUNREACH)
 
     async def solicit(self, interface: int, address: IPAddress) -> None:
         self.told.append(("solicit", interface, address))
@@ -197,3 +204,26 @@ def test_an_address_that_is_bound_again_is_announced_again() -> None:
 
     asyncio.run(scenario())
     assert segment.heard == [(ETH0.mac, VIP)] * 2
+
+
+def test_a_question_that_waits_is_not_asked_twice() -> None:
+    told = carried_out(*[SolicitNeighbour(3, SERVER)] * 3, SolicitNeighbour(4, SERVER))
+    assert told == [("solicit", 3, SERVER), ("solicit", 4, SERVER)]
+
+
+def test_answers_to_questions_that_wait_together_are_told_together() -> None:
+    """The routes of 50 servers are told without a pause in which a table image could be made of each."""
+    one, told = Recorder(), list[Event]()
+    orders = Orders(Shells(one, one, one, one, one, one, one), told.append)  # type: ignore[arg-type]
+    servers = [SERVER + number for number in range(50)]
+
+    async def scenario() -> None:
+        for server in servers:
+            await orders.carry_out(ResolveRoute(server))
+        asking = asyncio.create_task(orders.ask())
+        while not told:
+            await asyncio.sleep(0)
+        asking.cancel()
+
+    asyncio.run(scenario())
+    assert told == [RouteResolved(server, None) for server in servers]
