@@ -19,9 +19,9 @@ from director.commands import (
     GuardSide,
     Level,
     Log,
-    ResolveRoute,
     Remember,
     ResetIds,
+    ResolveRoute,
     SetAddresses,
     SetGuard,
     SolicitNeighbour,
@@ -213,17 +213,16 @@ def test_a_question_that_waits_is_not_asked_twice() -> None:
 
 def test_answers_to_questions_that_wait_together_are_told_together() -> None:
     """The routes of 50 servers are told without a pause in which a table image could be made of each."""
-    one, told = Recorder(), list[Event]()
-    orders = Orders(Shells(one, one, one, one, one, one, one), told.append)  # type: ignore[arg-type]
+    one, told = Recorder(), asyncio.Queue[Event]()
+    orders = Orders(Shells(one, one, one, one, one, one, one, one), told.put_nowait)  # type: ignore[arg-type]
     servers = [SERVER + number for number in range(50)]
 
-    async def scenario() -> None:
+    async def scenario() -> list[Event]:
         for server in servers:
             await orders.carry_out(ResolveRoute(server))
         asking = asyncio.create_task(orders.ask())
-        while not told:
-            await asyncio.sleep(0)
+        first = await told.get()
         asking.cancel()
+        return [first, *(told.get_nowait() for _ in range(told.qsize()))]
 
-    asyncio.run(scenario())
-    assert told == [RouteResolved(server, None) for server in servers]
+    assert asyncio.run(scenario()) == [RouteResolved(server, None) for server in servers]
