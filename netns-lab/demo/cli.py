@@ -19,7 +19,7 @@ from demo.clients import Asked, ask
 from demo.evidence import AccessLogs, Logged, Router, Tap, mac_address
 from demo.report import document
 from demo.show import Show, look_around
-from demo.stage import datapaths, start_director, take_vips
+from demo.stage import WIRES, carriages, start_director, take_vips
 from demo.verdict import Addresses, Result, Seen, faults, result
 from lab import Lab, LabError
 from lab.endings import end_by_signals, exit_status
@@ -60,9 +60,13 @@ def _run(show: Show, name: str, datapath: str, json_file: Path | None, *, keep: 
             lab = stack.enter_context(Lab.up(TOPOLOGY, name))
         with show.step("real servers: `realserver up`, `realserver check` by dr, tun, nat"):
             take_vips(lab)
-        with show.step(f"director: {len(SERVICES)} services") as said:
+        if datapath in WIRES:
+            with show.step(f"wires: their far ends fill checksums in and poll, for {datapath}"):
+                lab.set_wires("director", WIRES[datapath])
+        with show.step(f"director: {len(SERVICES)} services"):
             start_director(lab, SERVICES, datapath)
-            said.append("data path " + ", ".join(f"{path} on {leg}" for leg, path in datapaths(lab)))
+        carried = carriages(lab)
+        show.carriages(carried)
         results, missed = _perform(show, lab)
         wrong = faults(results, missed)
         if keep:
@@ -71,7 +75,7 @@ def _run(show: Show, name: str, datapath: str, json_file: Path | None, *, keep: 
     seconds = time.monotonic() - started
     show.console.print(f"\nThe whole took {seconds:.0f} s.")
     if json_file is not None:
-        json_file.write_text(json.dumps(document(results, wrong, seconds), indent=2) + "\n")
+        json_file.write_text(json.dumps(document(results, wrong, seconds, carried), indent=2) + "\n")
     if keep:
         show.console.print("\n" + look_around(lab), soft_wrap=True, highlight=False, markup=False)
     return WRONG if wrong else 0

@@ -2,7 +2,7 @@
 """What was seen elsewhere than at the client: the servers' access logs, and which way replies came.
 
 Replies are counted twice, by witnesses that the director has no hand in: at the router by nftables, by the
-MAC address of who sent them there, and at the director by tcpdump, by what arrives for its MAC address.
+MAC address of who sent them there, and before the director by tcpdump, by what goes to its MAC address.
 """
 
 import json
@@ -82,13 +82,14 @@ def nft_replies(text: str) -> Counter[Reply]:
 
 
 class Tap:
-    """What arrives at the director's interfaces for itself and is on its way to the client."""
+    """What comes to the director's interfaces for itself and is on its way to the client.
+
+    Looked at where its wires begin: what an XDP program takes at their ends, no capture there would see.
+    """
 
     def __init__(self, lab: Lab, stack: ExitStack) -> None:
-        node = lab.node("director")
-        self._captures = tuple(
-            stack.enter_context(_capture(node, interface.name)) for interface in node.noun.interfaces
-        )
+        legs = lab.node("director").noun.interfaces
+        self._captures = tuple(stack.enter_context(_capture(lab, leg.name)) for leg in legs)
 
     def replies(self) -> Counter[Reply]:
         """Stop looking and return the frames that arrived."""
@@ -104,9 +105,10 @@ class Tap:
         return sum(dropped(capture.log.read_text()) for capture in self._captures)
 
 
-def _capture(node: RunningNode, interface: str) -> Capture:
-    packets = f"ether dst {mac_address(node, interface)} and ip dst host {CLIENT}"
-    return node.capture(interface, packets, name=f"replies-{interface}", options=CAPTURE_OPTIONS)
+def _capture(lab: Lab, interface: str) -> Capture:
+    packets = f"ether dst {mac_address(lab.node('director'), interface)} and ip dst host {CLIENT}"
+    owner, port = lab.far_end("director", interface)
+    return owner.capture(port, packets, name=f"replies-{interface}", options=CAPTURE_OPTIONS)
 
 
 def dropped(said: str) -> int:

@@ -6,12 +6,20 @@ from dataclasses import asdict
 from typing import Any
 
 from demo.clients import Asked
+from demo.stage import Carriage
 from demo.verdict import Result
 
 
-def document(results: Sequence[Result], faults: Sequence[str], seconds: float) -> dict[str, Any]:
+def document(
+    results: Sequence[Result], faults: Sequence[str], seconds: float, carriages: Sequence[Carriage]
+) -> dict[str, Any]:
     """Write the results as what `json.dumps` takes."""
-    return {"seconds": seconds, "faults": list(faults), "services": [_service(one) for one in results]}
+    return {
+        "seconds": seconds,
+        "faults": list(faults),
+        "interfaces": [asdict(one) for one in carriages],
+        "services": [_service(one) for one in results],
+    }
 
 
 def _service(one: Result) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from rich.text import Text
 from demo.cast import TOPOLOGY, Service
 from demo.clients import Asked
 from demo.clients import Progress as Report
+from demo.stage import Carriage
 from demo.verdict import TOLERANCE, Result, Row
 from lab import Lab
 
@@ -35,17 +36,23 @@ class Show:
         self.console = console
 
     @contextmanager
-    def step(self, name: str) -> Iterator[list[str]]:
-        """Show that something is being done, and when it is done; what is put in the list is said then."""
-        started, said = time.monotonic(), list[str]()
+    def step(self, name: str) -> Iterator[None]:
+        """Show that something is being done, and when it is done."""
+        started = time.monotonic()
         with self.console.status(escape(name)):
-            yield said
-        self.done(" · ".join((name, *said)), time.monotonic() - started)
+            yield
+        self.done(name, time.monotonic() - started)
 
     def done(self, what: str, seconds: float) -> None:
         """Say that a step is done."""
         line = Text.assemble(("  ✓ ", "green"), f"{what:<66} ", (f"{seconds:5.1f} s", "dim"))
         self.console.print(line, soft_wrap=True)
+
+    def carriages(self, carriages: Sequence[Carriage]) -> None:
+        """Say what carries each interface of the director, and why."""
+        for one in carriages:
+            line = Text.assemble(f"      {one.interface} by ", (one.datapath, "bold"), f" ({one.why})")
+            self.console.print(line, soft_wrap=True)
 
     @contextmanager
     def client(self, service: Service, client: str) -> Iterator[Report]:

@@ -8,14 +8,26 @@ import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from demo.cast import HOSTS, Service, configuration, duties
-from lab import Lab, LabError, Process, RunningNode
+from lab import Lab, LabError, Process, RunningNode, Wires
 
 DEADLINE = 20.0
 POLL_INTERVAL = 0.1
 CONFIGURATION = Path("director.toml")  # in the director's /run
+WIRES = {"xdp": Wires.PLAIN}
+"""What the wires must carry for a data path that does not take them as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carriage:
+    """What carries the packets of an interface of the director's, and why, as `director status` says it."""
+
+    interface: str
+    datapath: str
+    why: str
 
 
 def take_vips(lab: Lab) -> None:
@@ -58,7 +70,7 @@ def _unresolved(node: RunningNode, wanted: int) -> str:
     return next((str(hop["destination"]) for hop in hops if hop["state"] != "resolved"), "")
 
 
-def datapaths(lab: Lab) -> tuple[tuple[str, str], ...]:
-    """Say which data path the director took, by interface."""
+def carriages(lab: Lab) -> tuple[Carriage, ...]:
+    """Say what carries the director's interfaces."""
     status = json.loads(lab.node("director").output_of(("director", "status", "--json")))
-    return tuple((one["name"], one["datapath"]) for one in status["interfaces"])
+    return tuple(Carriage(one["name"], one["datapath"], one["why"]) for one in status["interfaces"])

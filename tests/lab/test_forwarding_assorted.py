@@ -19,9 +19,8 @@ from tests.lab.captures import Identity
 from tests.lab.digest_server import content, digest
 from tests.lab.forwarding import NEEDS, Stage, Venue, eventually, venue
 from tests.lab.test_forwarding_bulk import METHODS, download, upload
-from tests.needs import needs
 
-pytestmark = [pytest.mark.lab, NEEDS, needs("ethtool")]
+pytestmark = [pytest.mark.lab, NEEDS]
 
 DIRECTOR = Path(__file__).parent / "assorted_director.py"
 SIZE = 3_000_000

@@ -13,9 +13,8 @@ import pytest
 
 from lab import Wires
 from tests.lab.forwarding import DATAPATHS, NEEDS, RUN, Venue, venue
-from tests.needs import needs
 
-pytestmark = [pytest.mark.lab, NEEDS, needs("ethtool")]
+pytestmark = [pytest.mark.lab, NEEDS]
 
 
 @pytest.fixture(scope="module")
