@@ -147,9 +147,12 @@ class Engine:
         """Look up the way to a destination's address."""
         return self._next_hops.next_hop(address)
 
-    def next_hop_status(self) -> tuple[NextHopStatus, ...]:
-        """Tell for each destination's address how far the way to it is known."""
-        return tuple(self._next_hops.status(address) for address in self._next_hops.wanted)
+    def next_hop_status(self, key: ServiceKey | None = None) -> Iterator[NextHopStatus]:
+        """Tell for each address how far the way to it is known: for one service's destinations, or all."""
+        found = self._ids.of(key) if key is not None else None
+        of_one = tuple(dict.fromkeys(_addresses((found[0],)))) if found is not None else ()
+        addresses = self._next_hops.wanted if key is None else of_one
+        return (self._next_hops.status(address) for address in addresses)
 
     def why_unresolved(self, address: IPAddress) -> str | None:
         """Say in words what is missing on the way to a destination's address, or None."""

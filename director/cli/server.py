@@ -111,7 +111,7 @@ def list_servers(service: str | None, *, as_json: bool) -> None:
         printing.show_json(director.get(destinations_path(service) if service else SERVICES))
         return
     stats = chosen(director, service)
-    next_hops = director.get("/v1/status")["next_hops"]
+    next_hops = director.get("/v1/status", **({"service": service} if service else {}))["next_hops"]
     printing.show(printing.table(COLUMNS, listed(stats, next_hops)))
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -14,11 +14,13 @@ from director.cli.calling import client
 from director.cli.options import as_json
 from director.cli.printing import Align, Column, folding
 from director.cli.watching import View, watched
+from director.model.counters import NextHopState
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 Fact = tuple[str, str]
+MANY_HOPS = 100
 
 FACTS: tuple[Column[Fact], ...] = (Column("", lambda row: row[0]), folding("", lambda row: row[1]))
 INTERFACES: tuple[Column[Interface], ...] = (
@@ -51,8 +53,18 @@ def _draw(answer: Status) -> RenderableType:
     if answer["interfaces"]:
         tables.append(printing.table(INTERFACES, answer["interfaces"]))
     if answer["next_hops"]:
-        tables.append(printing.table(NEXT_HOPS, answer["next_hops"]))
+        tables.append(_next_hops(answer["next_hops"]))
     return printing.stack(*tables)
+
+
+def _next_hops(hops: Sequence[NextHop]) -> RenderableType:
+    """Show the ways to servers; of very many those that want attention, and say so."""
+    if len(hops) <= MANY_HOPS:
+        return printing.table(NEXT_HOPS, hops)
+    shown = sorted(hops, key=lambda hop: hop["state"] == NextHopState.RESOLVED.value)[:MANY_HOPS]
+    unresolved = sum(hop["state"] != NextHopState.RESOLVED.value for hop in hops)
+    words = f"{len(shown)} of {len(hops)} next hops, {unresolved} of them not resolved; --json shows all"
+    return printing.stack(printing.table(NEXT_HOPS, shown), words)
 
 
 def _facts(answer: Status) -> Iterator[Fact]:

@@ -244,7 +244,7 @@ class NextHopAnswer(Answer):
 
     @classmethod
     def of(cls, noun: NextHopStatus) -> NextHopAnswer:
-        return cls(
+        return cls.model_construct(
             destination=str(noun.destination),
             state=noun.state.value,
             interface=noun.interface,
@@ -288,7 +288,7 @@ class StatusAnswer(Answer):
     keeping: KeepingAnswer
     generation: int
     frames_lost: int
-    next_hops: tuple[NextHopAnswer, ...]
+    next_hops: tuple[NextHopAnswer, ...] = ()
     addresses: tuple[str, ...]
 
     @classmethod
@@ -304,7 +304,6 @@ class StatusAnswer(Answer):
             keeping=KeepingAnswer.of(noun.keeping),
             generation=noun.generation,
             frames_lost=noun.frames_lost,
-            next_hops=tuple(map(NextHopAnswer.of, noun.next_hops)),
             addresses=tuple(map(str, noun.addresses)),
         )
 

@@ -111,6 +111,12 @@ class ZeroParameters(Partial):
     service: ServiceField = None
 
 
+class StatusParameters(Partial):
+    """To which service's destinations to show the next hops, to all if it is left out."""
+
+    service: ServiceField = None
+
+
 class StatsParameters(Partial):
     """Which service's numbers to show, all if it is left out; `destinations` false leaves theirs out."""
 

@@ -25,6 +25,7 @@ from director.control.answers import (
     ChangesAnswer,
     ConnectionAnswer,
     ConnectionsAnswer,
+    NextHopAnswer,
     ReasonsAnswer,
     ServiceStatsAnswer,
     StatsAnswer,
@@ -42,6 +43,7 @@ from director.control.documents import (
     ServiceList,
     ServicePatch,
     StatsParameters,
+    StatusParameters,
     StopParameters,
     Truth,
     ZeroParameters,
@@ -231,8 +233,12 @@ async def get_reasons(api: Api, _call: Call) -> Reply:
     return Reply(ReasonsAnswer.of(await api.port.reasons()))
 
 
-async def get_status(api: Api, _call: Call) -> Reply:
-    return Reply(StatusAnswer.of(await api.port.status()))
+async def get_status(api: Api, call: Call) -> Reply:
+    key = call.as_(StatusParameters).service
+    if key is not None:
+        await _service(api, key)
+    hops = _each(NextHopAnswer.of, api.port.next_hops(key))
+    return Reply(_listing(StatusAnswer.of(await api.port.status()), "next_hops", hops))
 
 
 async def stop(api: Api, call: Call) -> Reply:

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from director.config.diff import Change
 from director.model.configuration import Configuration
 from director.model.connection import ConnectionPage, ConnectionQuery
-from director.model.counters import DirectorStatus, ReasonCount, ServiceStats, ServiceTotals
+from director.model.counters import DirectorStatus, NextHopStatus, ReasonCount, ServiceStats, ServiceTotals
 from director.model.service import ServiceKey
 
 
@@ -48,6 +49,10 @@ class DirectorPort(Protocol):
 
     async def status(self) -> DirectorStatus:
         """Return the state of the whole director."""
+        ...
+
+    def next_hops(self, service: ServiceKey | None) -> Iterator[NextHopStatus]:
+        """Tell one by one how far the ways to a service's destinations are known, or to all."""
         ...
 
     async def stop(self) -> None:

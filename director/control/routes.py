@@ -30,6 +30,7 @@ from director.control.documents import (
     ServiceList,
     ServicePatch,
     StatsParameters,
+    StatusParameters,
     StopParameters,
     ZeroParameters,
 )
@@ -129,7 +130,10 @@ ROUTES = (
         "GET", "/v1/reasons", "getReasons", "Show why packets ended as they did",
         handlers.get_reasons, ReasonsAnswer,
     ),
-    Route("GET", "/v1/status", "getStatus", "Show the director's state", handlers.get_status, StatusAnswer),
+    Route(
+        "GET", "/v1/status", "getStatus", "Show the director's state",
+        handlers.get_status, StatusAnswer, parameters=StatusParameters, refusals=(404,),
+    ),
     Route(
         "POST", "/v1/stop", "stop", "Stop the director: cleanly, or with forwarding left on",
         handlers.stop, StopAnswer, parameters=StopParameters, status=202, refusals=(409,),

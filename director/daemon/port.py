@@ -29,7 +29,14 @@ from director.host.addresses import Addresses
 from director.host.watcher import Watcher
 from director.model import Configuration, ServiceKey, Settings
 from director.model.connection import ConnectionPage, ConnectionQuery
-from director.model.counters import DirectorStatus, InterfaceStatus, ReasonCount, ServiceStats, ServiceTotals
+from director.model.counters import (
+    DirectorStatus,
+    InterfaceStatus,
+    NextHopStatus,
+    ReasonCount,
+    ServiceStats,
+    ServiceTotals,
+)
 
 MANY_CHANGES = 1000
 
@@ -100,9 +107,11 @@ class Port:
             keeping=self.keeper.status(),
             generation=self.engine.generation,
             frames_lost=self.datapath.ring_drops(),
-            next_hops=self.engine.next_hop_status(),
             addresses=tuple(sorted(held.address for held in self.addresses.held)),
         )
+
+    def next_hops(self, service: ServiceKey | None) -> Iterator[NextHopStatus]:
+        return self.engine.next_hop_status(service)
 
     async def _read(self, look: Callable[[], Read]) -> Read:
         """Look through the table beside the loop: it may have millions of entries."""

@@ -188,5 +188,4 @@ class DirectorStatus:
     keeping: Keeping
     generation: int
     frames_lost: int = 0
-    next_hops: tuple[NextHopStatus, ...] = ()
     addresses: tuple[IPAddress, ...] = ()

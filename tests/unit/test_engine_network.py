@@ -176,7 +176,7 @@ def test_a_destination_that_lost_its_route_is_said_once() -> None:
 def test_the_answer_for_a_destination_that_is_gone_is_ignored() -> None:
     engine = engine_after(applied(WEB), applied(DNS))
     assert engine.handle(RouteResolved(RS2, replace(ON_LINK, destination=RS2))) == []
-    assert engine.next_hop_status() == (NextHopStatus(RS1, NextHopState.RESOLVING),)
+    assert tuple(engine.next_hop_status()) == (NextHopStatus(RS1, NextHopState.RESOLVING),)
 
 
 def test_a_destination_that_moves_to_another_service_keeps_its_way() -> None:
@@ -210,7 +210,7 @@ def test_many_events_at_once_are_one_image() -> None:
 
 def test_the_state_of_each_way_is_told() -> None:
     engine = engine_after(applied(WEB), *READY[1:], RouteResolved(RS2, None))
-    assert engine.next_hop_status() == (
+    assert tuple(engine.next_hop_status()) == (
         NextHopStatus(RS1, NextHopState.RESOLVED, "eth0", RS1, MAC1),
         NextHopStatus(RS2, NextHopState.NO_ROUTE),
     )

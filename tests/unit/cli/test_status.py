@@ -6,6 +6,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from director.cli import printing
+from director.cli.answers import NextHop
+from director.cli.status import _next_hops
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.running import StoppableDirector
 from tests.unit.control.fake import STATUS
@@ -45,3 +48,16 @@ def test_json_is_the_answer_of_the_api(director: StoppableDirector, run: Run) ->
         {"capacity": 1_000_000, "used": 5},
         ["192.0.2.1"],
     )
+
+
+def test_of_very_many_next_hops_those_that_are_not_resolved_are_shown() -> None:
+    hops: list[NextHop] = [
+        {"destination": f"10.0.0.{n}", "state": "no route" if n == 250 else "resolved",
+         "interface": None, "via": None, "mac": None}
+        for n in range(1, 255)
+    ]  # fmt: skip
+    with (screen := printing.console()).capture() as captured:
+        screen.print(_next_hops(hops))
+    first, *lines, words = captured.get().splitlines()
+    assert (first.split()[0], lines[0].split()[:3]) == ("SERVER", ["10.0.0.250", "no", "route"])
+    assert words == "100 of 254 next hops, 1 of them not resolved; --json shows all"

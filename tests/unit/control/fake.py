@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -91,11 +92,12 @@ STATUS = DirectorStatus(
     keeping=Keeping(datetime(2026, 1, 1, 2, 3, 4, tzinfo=UTC), taken_over=True, kept="director-1f-2e"),
     generation=7,
     frames_lost=3,
-    next_hops=(
-        NextHopStatus(IPAddress("10.0.0.2"), NextHopState.RESOLVED, "eth0", None, EUI("02-00-00-00-00-02")),
-        NextHopStatus(IPAddress("10.0.0.3"), NextHopState.NO_ROUTE),
-    ),
     addresses=(IPAddress("192.0.2.1"),),
+)
+
+NEXT_HOPS = (
+    NextHopStatus(IPAddress("10.0.0.2"), NextHopState.RESOLVED, "eth0", None, EUI("02-00-00-00-00-02")),
+    NextHopStatus(IPAddress("10.0.0.3"), NextHopState.NO_ROUTE),
 )
 
 
@@ -147,6 +149,9 @@ class FakeDirector:
 
     async def status(self) -> DirectorStatus:
         return self.state
+
+    def next_hops(self, service: ServiceKey | None) -> Iterator[NextHopStatus]:
+        return iter(NEXT_HOPS if service is None else NEXT_HOPS[:1])
 
     async def stop(self) -> None:
         self.stops += 1

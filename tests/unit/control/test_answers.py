@@ -15,13 +15,14 @@ from director.control.answers import (
     ConnectionAnswer,
     ConnectionsAnswer,
     ErrorAnswer,
+    NextHopAnswer,
     ReasonsAnswer,
     ServiceStatsAnswer,
     StatsAnswer,
     StatusAnswer,
     StopAnswer,
 )
-from tests.unit.control.fake import ENTRIES, FIRST, REASONS, STATS, STATUS, WEB
+from tests.unit.control.fake import ENTRIES, FIRST, NEXT_HOPS, REASONS, STATS, STATUS, WEB
 
 COUNTERS = {"connections": 5, "packets_in": 50, "bytes_in": 5000, "packets_out": 10, "bytes_out": 1000}
 RATES = {"connections": 0.5, "packets_in": 5.0, "bytes_in": 500.0, "packets_out": 1.0, "bytes_out": 100.0}
@@ -142,7 +143,10 @@ ANSWERS: dict[str, tuple[BaseModel, object]] = {
             ]
         },
     ),
-    "status": (StatusAnswer.of(STATUS), STATUS_JSON),
+    "status": (
+        StatusAnswer.of(STATUS).model_copy(update={"next_hops": tuple(map(NextHopAnswer.of, NEXT_HOPS))}),
+        STATUS_JSON,
+    ),
     "a stop": (StopAnswer(stopping=True), {"stopping": True}),
 }
 

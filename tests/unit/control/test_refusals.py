@@ -111,7 +111,7 @@ REFUSED: dict[str, tuple[bytes, int, str]] = {
         "limit: is given more than once",
     ),
     "a parameter where none is": (
-        http("GET", "/v1/status?x=1"),
+        http("GET", "/v1/reasons?x=1"),
         400,
         "x: unknown key; expected nothing",
     ),

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -26,6 +28,7 @@ from director.model.counters import (
     DirectorStatus,
     InterfaceStatus,
     Keeping,
+    NextHopState,
     NextHopStatus,
     Rates,
     ServiceStats,
@@ -35,6 +38,7 @@ from director.model.counters import (
 
 ETH0 = Link(2, "eth0", EUI("02-00-00-00-00-01"), 1500, up=True)
 SERVICE = VirtualService(ServiceKey(Protocol.TCP, IPAddress("192.0.2.1"), 80))
+HOP = NextHopStatus(IPAddress("10.0.0.2"), NextHopState.NO_ROUTE)
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
 KEEPING = Keeping(STARTED, taken_over=True, kept="director-1-2")
 
@@ -65,8 +69,8 @@ class Rooms:
     def totals(self, key: ServiceKey) -> ServiceTotals | None:
         return ServiceTotals(key, Counters(7), Rates(), 3, 2)
 
-    def next_hop_status(self) -> tuple[NextHopStatus, ...]:
-        return ()
+    def next_hop_status(self, key: ServiceKey | None) -> Iterator[NextHopStatus]:
+        return iter((HOP,) if key == SERVICE.key else ())
 
     def connections(self, query: ConnectionQuery) -> ConnectionPage:
         return ConnectionPage((), query.limit)
@@ -94,9 +98,10 @@ class Rooms:
         return KEEPING
 
 
-def asked(rooms: Rooms, what: str, *arguments: Any) -> Any:
+@contextmanager
+def ported(rooms: Rooms) -> Iterator[Port]:
     with ThreadPoolExecutor(1) as reading:
-        port = Port(
+        yield Port(
             settings=Settings(workers=2),
             engine=rooms,  # type: ignore[arg-type]
             conductor=rooms,  # type: ignore[arg-type]
@@ -111,6 +116,10 @@ def asked(rooms: Rooms, what: str, *arguments: Any) -> Any:
             leave=rooms.leave,
             started=STARTED,
         )
+
+
+def asked(rooms: Rooms, what: str, *arguments: Any) -> Any:
+    with ported(rooms) as port:
         return asyncio.run(getattr(port, what)(*arguments))
 
 
@@ -140,9 +149,13 @@ def test_the_status_is_told_whole_but_for_an_interface_that_just_went() -> None:
         frames_lost=17,
         keeping=KEEPING,
         generation=5,
-        next_hops=(),
         addresses=(IPAddress("192.0.2.1"), IPAddress("192.0.2.2")),
     )
+
+
+def test_next_hops_are_those_of_a_services_servers() -> None:
+    with ported(Rooms()) as port:
+        assert (tuple(port.next_hops(SERVICE.key)), tuple(port.next_hops(None))) == ((HOP,), ())
 
 
 def test_connections_are_the_data_paths() -> None:
