@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import signal
 import time
@@ -48,8 +49,10 @@ def whole(place: Venue, request: pytest.FixtureRequest) -> Iterator[Stage]:
 
 @pytest.fixture
 def mixed(whole: Stage) -> Stage:
-    """Start each test from the same configuration."""
+    """Start each test from the same configuration, and from empty logs: they are read over and over."""
     whole.apply(configuration(whole.ways))
+    for node in whole.servers:
+        os.truncate(node.access_log("nginx"), 0)
     return whole
 
 
