@@ -34,7 +34,7 @@ class ResetIds:
 
 @dataclass(frozen=True, slots=True)
 class Remember:
-    """What is held for these services changed: write it down before a swap puts it in force."""
+    """What is held for these services changed, or a timeout or tunable: write it down before the swap."""
 
     services: tuple[ServiceKey, ...]
 

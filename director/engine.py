@@ -49,6 +49,8 @@ from director.model import (
     RouteAnswer,
     ServiceKey,
     Settings,
+    Timeouts,
+    Tunables,
     VirtualService,
 )
 from director.model.counters import NextHopStatus
@@ -74,7 +76,7 @@ class Engine:
         self._guards: dict[ServiceKey, frozenset[GuardKey]] = {}
         self._guard: frozenset[GuardKey] | None = None
         self._addresses: frozenset[IPAddress] | None = None
-        self._inherited: tuple[HeldService, ...] = ()
+        self._inherited: Configuration | None = None
         self._generation = 0
 
     @property
@@ -131,13 +133,13 @@ class Engine:
         """Tell what is held for each service."""
         return (self.held(key) for key in self._ids.keys)
 
-    def inherit(self, services: tuple[HeldService, ...]) -> None:
-        """Begin where another process ended, whose tables are in force; before the first configuration.
+    def inherit(self, configuration: Configuration, services: Iterable[HeldService]) -> None:
+        """Begin where another process ended, whose tables are in force, before the first configuration.
 
-        That one is then taken as an edit of what was in force.
+        That one is then taken as an edit of what was in force: this configuration.
         """
         assert self._configuration is None
-        self._inherited = services
+        self._inherited = configuration
         self._ids.restore(services)
         for held in services:
             for server in held.lingering:
@@ -213,7 +215,7 @@ class Engine:
         commands.extend(turn.questions)
         if turn.reset_services or turn.reset_destinations:
             commands.append(ResetIds(tuple(turn.reset_services), tuple(turn.reset_destinations)))
-        if turn.changed_services:
+        if turn.changed_services or turn.options_changed:
             commands.append(Remember(tuple(turn.changed_services)))
         if turn.image_is_stale or self._generation == 0:
             commands.append(self._swap(turn))
@@ -249,20 +251,20 @@ class Engine:
         changes = diff(self._configuration, configuration)
         _log_changes(changes, turn)
         turn.image_is_stale |= any(_shows_in_image(change) for change in changes)
-        self._compiler.set_options(configuration.timeouts, configuration.tunables)
+        turn.options_changed |= _options(self._configuration) != _options(configuration)
+        self._compiler.set_options(*_options(configuration))
         self._change_services(self._configuration, configuration, turn)
         self._configuration = configuration
 
     def _begin(self, wanted: Configuration, turn: Turn) -> Configuration:
-        """Return the configuration that the first one changes: empty, or that of the inherited services.
+        """Return the configuration that the first one changes: empty, or the inherited one.
 
         Of what is inherited the questions and the guard are new to this process, and nothing to the tables.
         """
         nothing = Configuration(settings=wanted.settings)
-        services = tuple(held.service for held in self._inherited if held.service is not None)
-        if not services:
+        if self._inherited is None:
             return nothing
-        inherited = replace(wanted, services=services)
+        inherited = replace(self._inherited, settings=wanted.settings)
         unheard = Turn()
         self._change_services(nothing, inherited, unheard)
         turn.questions.update(unheard.questions)
@@ -386,3 +388,7 @@ def _shows_in_image(change: Change) -> bool:
 
 def _addresses(services: Iterable[VirtualService]) -> Iterator[IPAddress]:
     return (destination.address for service in services for destination in service.destinations)
+
+
+def _options(configuration: Configuration) -> tuple[Timeouts, Tunables]:
+    return configuration.timeouts, configuration.tunables

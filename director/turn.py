@@ -25,6 +25,7 @@ class Turn:
     reset_services: dict[int, None] = field(default_factory=dict)
     reset_destinations: dict[int, None] = field(default_factory=dict)
     changed_services: dict[ServiceKey, None] = field(default_factory=dict)
+    options_changed: bool = False
     image_is_stale: bool = False
     guard_is_stale: bool = False
 

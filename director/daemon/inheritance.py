@@ -19,18 +19,26 @@ from director.daemon.record import Recorded, read_record, record_path
 from director.datapath.pinned import Layouts, Left, Pinned, layouts
 from director.datapath.pins import Pins, find_pins
 from director.datapath.programs import TableSizes
+from director.model import Configuration
 
 REASONS_MAP = "lb_reasons"
 
 
 @dataclass(frozen=True, slots=True)
 class Inheritance:
-    """What was left: on the host, in the tables, and in the record of them. `said` is what to tell of it."""
+    """What was left: on the host, in the tables, and in the record of them, which tells what was in force
+    also when the tables are of no use. `said` is what to tell of it.
+    """
 
     borrowed: Borrowed
     said: CleanUp
     recorded: Recorded | None
     pinned: Pinned
+
+    @property
+    def configuration(self) -> Configuration | None:
+        """Return what was in force, if that is known."""
+        return self.recorded.configuration if self.recorded is not None else None
 
     @property
     def is_forwarding(self) -> bool:
@@ -53,7 +61,7 @@ def look(control_socket: Path) -> Inheritance:
 def _tables(
     control_socket: Path, pins: tuple[Pins, ...], wanted: Layouts
 ) -> tuple[Recorded | None, Left | None, str | None]:
-    """Return the record and the tables where they can be used, else why those that are there can not."""
+    """Return the record if it is whole, the tables if they can be used, and why those there are can not."""
     try:
         recorded = read_record(record_path(control_socket))
     except ValueError as error:
@@ -63,9 +71,9 @@ def _tables(
     header = recorded.header
     found = next((one for one in pins if one.instance == header.instance), None)
     if found is None:
-        return None, None, "their pins are gone"
+        return recorded, None, "their pins are gone"
     if header.memory != wanted.memory:
-        return None, None, "this version of the director keeps them in another way"
+        return recorded, None, "this version of the director keeps them in another way"
     anew = frozenset({REASONS_MAP}) if header.reasons != wanted.reasons else frozenset()
     sizes = TableSizes(sets=header.sets, image_lines=0, seed=header.seed, cpus=header.cpus)
     return recorded, Left(found, sizes, anew), None

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -17,21 +18,29 @@ from director.commands import Remember
 from director.daemon.record import Header, Record, Recorded, record_path
 from director.datapath.pinned import Pinned, layouts
 from director.datapath.programs import TableSizes
-from director.model import ServiceKey
+from director.model import Configuration, ServiceKey
 from director.model.counters import Keeping
 from director.tables.held import HeldService
 
 log = structlog.get_logger()
 
 
-class Keeper:
-    """Who writes the record. `held` tells what is held for a service, `all_held` for each."""
+class Holding(Protocol):
+    """Who knows what has to be remembered."""
 
-    def __init__(
-        self, held: Callable[[ServiceKey], HeldService], all_held: Callable[[], Iterable[HeldService]]
-    ) -> None:
-        self._held = held
-        self._all_held = all_held
+    @property
+    def configuration(self) -> Configuration: ...
+
+    def held(self, key: ServiceKey) -> HeldService: ...
+
+    def held_services(self) -> Iterable[HeldService]: ...
+
+
+class Keeper:
+    """Who writes the record of what is held."""
+
+    def __init__(self, holding: Holding) -> None:
+        self._holding = holding
         self._record: Record | None = None
         self._pinned: Pinned | None = None
         self._since = datetime.now(UTC)
@@ -57,7 +66,8 @@ class Keeper:
             since=self._since,
         )
         self._record = Record(record_path(control_socket), header)
-        self._try(lambda record: record.write(found.services if found is not None else ()))
+        known = found or Recorded(header, ())
+        self._try(lambda record: record.write(known.configuration, known.services))
 
     @property
     def keeps(self) -> bool:
@@ -69,9 +79,10 @@ class Keeper:
         return self._why_not
 
     async def remember(self, order: Remember) -> None:
-        self._try(lambda record: record.add(map(self._held, order.services)))
+        holding = self._holding
+        self._try(lambda record: record.add(holding.configuration, map(holding.held, order.services)))
         if self._record is not None and self._record.is_long:
-            self._try(lambda record: record.write(self._all_held()))
+            self._try(lambda record: record.write(holding.configuration, holding.held_services()))
 
     def end(self) -> None:
         """Remove the record: nothing is left that it tells of."""
@@ -80,10 +91,12 @@ class Keeper:
 
     def status(self) -> Keeping:
         if self._pinned is None or self._record is None:
-            return Keeping(self._since, self._is_taken_over(), None, self._why_not)
-        return Keeping(self._since, self._is_taken_over(), self._pinned.where)
+            return Keeping(self._since, self.has_taken_over, None, self._why_not)
+        return Keeping(self._since, self.has_taken_over, self._pinned.where)
 
-    def _is_taken_over(self) -> bool:
+    @property
+    def has_taken_over(self) -> bool:
+        """Say whether the tables are those of a process before."""
         return self._pinned is not None and self._pinned.taken_over
 
     def _try(self, act: Callable[[Record], None]) -> None:

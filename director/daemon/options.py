@@ -34,6 +34,6 @@ class Options:
         )
         return replace(configuration, settings=wanted)
 
-    def configuration(self) -> Configuration:
-        """Read the file, if there is one; ConfigError says all that is wrong with it."""
-        return self.over(read_configuration(self.config) if self.config else Configuration())
+    def configuration(self, otherwise: Configuration | None = None) -> Configuration:
+        """Read the file, ConfigError says all that is wrong with it; without one take what is given."""
+        return self.over(read_configuration(self.config) if self.config else otherwise or Configuration())

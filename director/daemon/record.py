@@ -12,14 +12,23 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from netaddr import AddrFormatError, IPAddress
 
-from director.model import Destination, ForwardingMethod, Protocol, ServiceKey, VirtualService
+from director.model import (
+    Configuration,
+    Destination,
+    ForwardingMethod,
+    Protocol,
+    ServiceKey,
+    Timeouts,
+    Tunables,
+    VirtualService,
+)
 from director.model.service import Scheduler, SchedulerFlag
 from director.tables.held import HeldDestination, HeldService, LingeringServer
 from director.tables.layout import MAX_DESTS, MAX_SERVICES
@@ -42,10 +51,17 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """All that a record tells."""
+    """All that a record tells; `configuration` has the services that are held and present."""
 
     header: Header
     services: tuple[HeldService, ...]
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    tunables: Tunables = field(default_factory=Tunables)
+
+    @property
+    def configuration(self) -> Configuration:
+        present = tuple(held.service for held in self.services if held.service is not None)
+        return Configuration(present, self.timeouts, self.tunables)
 
 
 def record_path(control_socket: Path) -> Path:
@@ -61,12 +77,15 @@ def read_record(path: Path) -> Recorded | None:
     first, *rest = _values(raw)
     try:
         header = _header(first)
-        services = {held.key: held for held in map(_held, rest)}
+        services = {held.key: held for held in (_held(value) for value in rest if "key" in value)}
+        options: dict[str, Any] = next((value for value in reversed(rest) if "timeouts" in value), {})
+        timeouts = Timeouts(**_known(Timeouts, options.get("timeouts", {})))
+        tunables = Tunables(**_known(Tunables, options.get("sysctl", {})))
     except (ValueError, KeyError, TypeError, AddrFormatError) as error:
         raise ValueError(f"not a record of the director's tables: {error}") from error
     kept = tuple(held for held in services.values() if held.id is not None)
     _check(kept)
-    return Recorded(header, kept)
+    return Recorded(header, kept, timeouts, tunables)
 
 
 def is_record(path: Path) -> bool:
@@ -85,17 +104,18 @@ class Record:
         self._whole = 0
         self._grown = 0
 
-    def write(self, services: Iterable[HeldService]) -> None:
-        """Write everything anew."""
-        lines = b"".join((_line(_header_value(self._header)), *(_line(_held_value(one)) for one in services)))
+    def write(self, options: Configuration, services: Iterable[HeldService]) -> None:
+        """Write everything anew; of `options` timeouts and tunables."""
+        first = _line(_header_value(self._header)) + _line(_options_value(options))
+        lines = first + b"".join(_line(_held_value(one)) for one in services)
         new = self._path.with_name(f"{self._path.name}.new")
         new.write_bytes(lines)
         new.replace(self._path)
         self._whole, self._grown = len(lines), 0
 
-    def add(self, services: Iterable[HeldService]) -> None:
+    def add(self, options: Configuration, services: Iterable[HeldService]) -> None:
         """Tell what is held for these services now."""
-        lines = b"".join(_line(_held_value(one)) for one in services)
+        lines = b"".join(_line(_held_value(one)) for one in services) + _line(_options_value(options))
         with self._path.open("ab") as file:
             file.write(lines)
         self._grown += len(lines)
@@ -154,6 +174,16 @@ def _header(value: Any) -> Header:
         cpus=int(value["cpus"]),
         since=datetime.fromisoformat(value["since"]),
     )
+
+
+def _options_value(options: Configuration) -> dict[str, Any]:
+    return {"timeouts": asdict(options.timeouts), "sysctl": asdict(options.tunables)}
+
+
+def _known(noun: type, values: Any) -> dict[str, int]:
+    """Leave out what another version had and this one has not."""
+    names = {each.name for each in fields(noun)}
+    return {name: int(value) for name, value in values.items() if name in names}
 
 
 def _held_value(held: HeldService) -> dict[str, Any]:

@@ -43,6 +43,7 @@ from director.daemon.scouting import PATIENCE, TAKE_OVER_PATIENCE, Scout
 from director.datapath.attachment import FILTER_NAME, Attachments, Classifier, Legacy
 from director.datapath.errors import DatapathError
 from director.datapath.guard import Guard
+from director.datapath.memory import sets_for
 from director.datapath.pinned import Pinned
 from director.engine import Engine
 from director.events import ConnectionsCounted, Event
@@ -96,7 +97,9 @@ class Running:
     async def _start(self, stack: AsyncExitStack) -> Keeper:
         inheritance = look(self._options.socket)
         self._leaving = inheritance.is_forwarding
-        configuration = await asyncio.to_thread(self._options.configuration)
+        configuration = await asyncio.to_thread(self._options.configuration, inheritance.configuration)
+        if self._options.config is None and configuration.services:
+            log.info("no file, so what was in force goes on", services=len(configuration.services))
         port = await self._build(stack, configuration.settings, inheritance)
         await port.apply(configuration)
         server = ControlServer(port, self._options.socket)
@@ -115,11 +118,11 @@ class Running:
         guard = Guard.load()
         stack.callback(guard.close)
         engine = Engine()
-        keeper = Keeper(engine.held, engine.held_services)
+        keeper = Keeper(engine)
         self._undo(stack, keeper.end)
         datapath = self._make_datapath(settings, engine.destination_of, inheritance.pinned)
         self._undo(stack, datapath.stop, datapath.leave)
-        legacy = await self._take_over(inheritance, datapath, engine, keeper)
+        legacy = await self._take_over(settings, inheritance, datapath, engine, keeper)
         journal.inherit(legacy)
         kernel = await stack.enter_async_context(AsyncIPRoute())
         watcher = Watcher(self._events.put_nowait, lambda found: _tell_local_addresses(guard, found))
@@ -147,7 +150,12 @@ class Running:
         return await self._conduct(stack, settings, engine, shells, interfaces, datapath, reading)
 
     async def _take_over(
-        self, inheritance: Inheritance, datapath: Datapath, engine: Engine, keeper: Keeper
+        self,
+        settings: Settings,
+        inheritance: Inheritance,
+        datapath: Datapath,
+        engine: Engine,
+        keeper: Keeper,
     ) -> Borrowed:
         """Begin where one before ended if this data path can, else clean up after it; return what is left."""
         pinned, recorded = datapath.pinned, inheritance.recorded
@@ -160,7 +168,11 @@ class Running:
         if pinned.lost is not None:
             log.warning("connections given up", why=pinned.lost)
         if recorded is not None and pinned.taken_over:
-            engine.inherit(recorded.services)
+            engine.inherit(recorded.configuration, recorded.services)
+            if datapath.sizes.sets != sets_for(settings.connections):
+                log.warning(
+                    "the table keeps its size", why="it is taken over", then="it changes after a stop"
+                )
             log.info("tables taken over", services=len(recorded.services), since=str(recorded.header.since))
         keeper.begin(self._options.socket, pinned, datapath.sizes, recorded if pinned.taken_over else None)
         return inheritance.borrowed

@@ -202,24 +202,24 @@ class IdRegistry:
         del self._present[key]
         self._retire_all_but(key, held, ())
 
-    def census(self, referred: frozenset[int]) -> frozenset[ServiceKey]:
+    def census(self, referred: frozenset[int]) -> tuple[ServiceKey, ...]:
         """Learn which destination ids the connection table refers to; free those that it twice did not.
 
         Return the services of which ids were freed.
         """
-        changed = set()
+        changed: dict[ServiceKey, None] = {}
         for key in tuple(self._retired):
             held = self._services[key]
             for place, holding in tuple(held.destinations.items()):
                 if not holding.present and self._is_forgotten(holding, referred):
                     self._destination_pool.give_back(holding.id)
                     del held.destinations[place], self._holders[holding.id]
-                    changed.add(key)
+                    changed[key] = None
             if all(h.present for h in held.destinations.values()):
                 self._settle(key, held)
             if key not in self._services:
-                changed.add(key)
-        return frozenset(changed)
+                changed[key] = None
+        return tuple(changed)
 
     def _settle(self, key: ServiceKey, held: _ServiceHolding) -> None:
         if held.present:

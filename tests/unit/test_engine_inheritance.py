@@ -8,7 +8,7 @@ from dataclasses import replace
 from director.commands import Command, Log, Remember, ResetIds, SetGuard
 from director.engine import Engine
 from director.events import ConfigurationApplied, ConnectionsCounted
-from director.model import Configuration, VirtualService
+from director.model import Configuration, Timeouts, VirtualService
 from director.tables.decode import decode
 from director.tables.held import HeldService
 from tests.unit.scene import (
@@ -31,7 +31,7 @@ WITHOUT_FIRST = replace(WEB, destinations=WEB.destinations[1:])
 
 def heir(engine: Engine) -> Engine:
     new = Engine()
-    new.inherit(tuple(engine.held_services()))
+    new.inherit(engine.configuration, tuple(engine.held_services()))
     return new
 
 
@@ -72,7 +72,7 @@ def test_ids_that_nothing_refers_to_are_free_again() -> None:
     told = [engine.handle(ConnectionsCounted(frozenset())) for _ in range(4)]
     assert [engine.destination_of(number) is not None for number in (1, 2, 3)] == [False, True, False]
     assert [command.services for each in told for command in each if isinstance(command, Remember)] == [
-        (DNS_KEY, KEY),
+        (KEY, DNS_KEY),
         (DNS_KEY,),
     ]
     assert engine.held(DNS_KEY) == HeldService(DNS_KEY)
@@ -86,6 +86,13 @@ def test_a_nat_server_that_lingers_stays_guarded() -> None:
     for _ in range(2):
         commands = engine.handle(ConnectionsCounted(frozenset()))
     assert of(SetGuard, commands) == [SetGuard(frozenset({TO_DNS}))]
+
+
+def test_options_are_remembered_when_they_change() -> None:
+    engine = heir(engine_after(applied(WEB)))
+    patient = Configuration((WEB,), timeouts=Timeouts(udp=30))
+    told = [of(Remember, engine.handle(event)) for event in (applied(WEB), ConfigurationApplied(patient))]
+    assert told == [[], [Remember(())]]
 
 
 def test_the_last_weight_of_a_quiesced_server_is_known() -> None:

@@ -22,9 +22,19 @@ class StoppableDirector(FakeDirector):
 
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
+    left_note: Path | None = None
+
     async def stop(self) -> None:
         await super().stop()
         self.stopping.set()
+
+    async def leave_running(self) -> str | None:
+        refusal = await super().leave_running()
+        if refusal is None:
+            assert self.left_note is not None
+            self.left_note.write_text('{"left": true}')
+            self.stopping.set()
+        return refusal
 
 
 @contextlib.contextmanager

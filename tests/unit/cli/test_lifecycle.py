@@ -23,6 +23,24 @@ def test_stop_returns_when_the_director_has_gone(socket: Path, director: Stoppab
     assert (result.exit_code, result.output, director.stops, socket.exists()) == (0, "", 1, False)
 
 
+def test_stop_that_leaves_forwarding_on_says_how_to_end_it(
+    socket: Path, director: StoppableDirector, run: Run
+) -> None:
+    director.left_note = socket.with_name(f"{socket.name}.state.json")
+    result = run("stop", "--leave-running")
+    assert (result.exit_code, director.leaves, socket.exists()) == (0, 1, False)
+    assert result.output == "forwarding goes on: `director run` takes it over, `director cleanup` ends it\n"
+
+
+def test_stop_that_can_not_leave_forwarding_on_says_why(
+    socket: Path, director: StoppableDirector, run: Run
+) -> None:
+    director.why_not_left = "nothing is pinned"
+    result = run("stop", "--leave-running")
+    assert (result.exit_code, director.leaves, socket.exists()) == (1, 0, True)
+    assert "nothing is pinned" in result.output
+
+
 def test_stop_as_json_is_the_answer_of_the_api(director: StoppableDirector, run: Run) -> None:
     assert json.loads(run("stop", "--json").output) == {"stopping": True}
 

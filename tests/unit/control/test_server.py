@@ -14,7 +14,7 @@ from netaddr import IPAddress, IPNetwork
 
 from director.config.load import load
 from director.config.save import save
-from director.control.client import Client, destination_path, destinations_path, service_path
+from director.control.client import Client, RefusedError, destination_path, destinations_path, service_path
 from director.model.configuration import Configuration
 from director.model.connection import ConnectionQuery, ConnectionState, Endpoint
 from director.model.service import (
@@ -218,6 +218,19 @@ def test_counters_are_zeroed_for_one_service_or_for_all(server: Running) -> None
     assert server.client.post("/v1/stats/zero", service="tcp:192.0.2.1:80") is None
     assert server.client.post("/v1/stats/zero") is None
     assert server.director.zeroed == [WEB, None]
+
+
+def test_a_director_can_be_told_to_leave_forwarding_on(server: Running) -> None:
+    assert server.client.post("/v1/stop", leave_running="true") == {"stopping": True}
+    assert (server.director.stops, server.director.leaves) == (0, 1)
+
+
+def test_a_director_that_can_not_leave_forwarding_on_goes_on_and_says_why(server: Running) -> None:
+    server.director.why_not_left = "nothing is pinned"
+    with pytest.raises(RefusedError, match="nothing is pinned") as refusal:
+        server.client.post("/v1/stop", leave_running="true")
+    assert refusal.value.status == 409
+    assert (server.director.stops, server.director.leaves) == (0, 0)
 
 
 def test_a_stop_is_answered_before_it_happens(server: Running) -> None:

@@ -18,6 +18,7 @@ from director.daemon.journal import Borrowed, journal_path, own_namespace
 from director.daemon.record import Header, Record, Recorded, record_path
 from director.datapath.pinned import layouts
 from director.datapath.pins import Pins, find_pins, make_pins
+from director.model import Configuration
 from tests.needs import needs
 
 pytestmark = needs("root", "bpf")
@@ -39,7 +40,7 @@ def header() -> Header:
 
 
 def recorded(directory: Path, wanted: Header) -> Path:
-    Record(record_path(directory / "control.sock"), wanted).write(())
+    Record(record_path(directory / "control.sock"), wanted).write(Configuration(), ())
     return directory / "control.sock"
 
 
@@ -60,7 +61,7 @@ def test_tables_with_a_whole_record_are_taken_over(tmp_path: Path, pins: Pins) -
 
 def test_tables_that_mean_something_else_are_given_up(tmp_path: Path, pins: Pins) -> None:
     found = look(recorded(tmp_path, replace(header(), memory="of another version")))
-    assert (found.recorded, found.pinned.taken_over) == (None, False)
+    assert (found.configuration, found.pinned.taken_over) == (Configuration(), False)
     assert found.pinned.lost == "this version of the director keeps them in another way"
     assert found.pinned.instance != pins.instance
 

@@ -13,7 +13,7 @@ from director.daemon.keeping import Keeper
 from director.daemon.record import Header, Recorded, read_record, record_path
 from director.datapath.pinned import Pinned, layouts
 from director.datapath.programs import TableSizes
-from director.model import ServiceKey
+from director.model import Configuration, ServiceKey
 from director.tables.held import HeldService
 from tests.unit.scene import DNS_KEY, KEY
 
@@ -21,16 +21,20 @@ SIZES = TableSizes(sets=1024, image_lines=64, seed=7, cpus=2)
 HELD = {KEY: HeldService(KEY, 1), DNS_KEY: HeldService(DNS_KEY, 2)}
 
 
-def all_held() -> Iterable[HeldService]:
-    return HELD.values()
+class Holding:
+    """Two services."""
 
+    configuration = Configuration()
 
-def held(key: ServiceKey) -> HeldService:
-    return HELD[key]
+    def held(self, key: ServiceKey) -> HeldService:
+        return HELD[key]
+
+    def held_services(self) -> Iterable[HeldService]:
+        return HELD.values()
 
 
 def begun(directory: Path, pinned: Pinned, found: Recorded | None = None) -> Keeper:
-    keeper = Keeper(held, all_held)
+    keeper = Keeper(Holding())
     keeper.begin(directory / "control.sock", pinned, SIZES, found)
     return keeper
 
@@ -81,6 +85,6 @@ def test_a_record_that_can_not_be_written_is_removed(tmp_path: Path) -> None:
 
 
 def test_a_data_path_that_keeps_nothing_says_so() -> None:
-    keeper = Keeper(held, all_held)
+    keeper = Keeper(Holding())
     assert (keeper.keeps, keeper.status().taken_over) == (False, False)
     assert keeper.status().why_not == "the data path `packet` ends with its process"

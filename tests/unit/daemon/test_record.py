@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from netaddr import IPAddress
 
 from director.daemon.record import Header, Record, Recorded, is_record, read_record, record_path
+from director.model import Configuration, Timeouts, Tunables
 from director.tables.held import HeldDestination, HeldService, LingeringServer
 from tests.unit.scene import DNS, DNS_KEY, KEY, WEB
 
@@ -29,25 +31,46 @@ WEB_HELD = HeldService(
 DNS_GONE = HeldService(DNS_KEY, 2, None, (HeldDestination(3, DNS.destinations[0], 1, present=False),))
 
 
+OPTIONS = Configuration(timeouts=Timeouts(udp=30), tunables=Tunables(sloppy_tcp=1))
+
+
+def recorded(*services: HeldService) -> Recorded:
+    return Recorded(HEADER, services, OPTIONS.timeouts, OPTIONS.tunables)
+
+
 def written(path: Path, *added: HeldService) -> Record:
     record = Record(path, HEADER)
-    record.write((WEB_HELD, DNS_GONE))
+    record.write(OPTIONS, (WEB_HELD, DNS_GONE))
     for one in added:
-        record.add((one,))
+        record.add(OPTIONS, (one,))
     return record
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     path = tmp_path / "record"
     written(path)
-    assert read_record(path) == Recorded(HEADER, (WEB_HELD, DNS_GONE))
+    assert read_record(path) == recorded(WEB_HELD, DNS_GONE)
 
 
 def test_the_last_that_was_told_of_a_service_counts(tmp_path: Path) -> None:
     path = tmp_path / "record"
     quiet = replace(WEB_HELD, lingering=())
     written(path, quiet, HeldService(DNS_KEY))
-    assert read_record(path) == Recorded(HEADER, (quiet,))
+    assert read_record(path) == recorded(quiet)
+
+
+def test_what_was_in_force_is_known() -> None:
+    assert recorded(WEB_HELD, DNS_GONE).configuration == replace(OPTIONS, services=(WEB,))
+
+
+def test_options_of_another_version_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "record"
+    written(path)
+    text = b'{"timeouts":{"udp":7,"sctp":9},"sysctl":{}}'
+    path.write_bytes(path.read_bytes() + b"%08x %s\n" % (crc32(text), text))
+    got = read_record(path)
+    assert got is not None
+    assert (got.timeouts, got.tunables) == (Timeouts(udp=7), Tunables())
 
 
 def test_where_nothing_was_written_nothing_is_read(tmp_path: Path) -> None:
@@ -60,9 +83,9 @@ def test_a_line_that_a_kill_cut_short_was_not_in_force(tmp_path: Path) -> None:
     whole = path.read_bytes()
     written(path, HeldService(KEY))
     longer = path.read_bytes()
-    for end in range(len(whole), len(longer)):
+    for end in range(len(whole), longer.index(b"\n", len(whole))):
         path.write_bytes(longer[:end])
-        assert read_record(path) == Recorded(HEADER, (WEB_HELD, DNS_GONE))
+        assert read_record(path) == recorded(WEB_HELD, DNS_GONE)
 
 
 @settings(max_examples=300, deadline=None)
@@ -125,9 +148,9 @@ def test_a_record_grows_until_it_is_worth_writing_anew(tmp_path: Path) -> None:
     record = written(path)
     assert (record.is_long, is_record(path)) == (False, True)
     while not record.is_long:
-        record.add([WEB_HELD] * 1000)
-    record.write((WEB_HELD,))
-    assert (record.is_long, read_record(path)) == (False, Recorded(HEADER, (WEB_HELD,)))
+        record.add(OPTIONS, [WEB_HELD] * 1000)
+    record.write(OPTIONS, (WEB_HELD,))
+    assert (record.is_long, read_record(path)) == (False, recorded(WEB_HELD))
     record.remove()
     assert list(tmp_path.iterdir()) == []
 

@@ -28,6 +28,6 @@ def test_a_registry_that_is_restored_gives_out_the_ids_that_are_free() -> None:
     assert registry.holder(2) == (KEY, second)
     given = registry.assign(DNS)
     assert (given.ids.service, given.ids.destinations) == (1, (1,))
-    assert registry.census(NOBODY) == NOBODY
-    assert (registry.census(NOBODY), registry.holder(2)) == ({KEY}, None)
+    assert registry.census(NOBODY) == ()
+    assert (registry.census(NOBODY), registry.holder(2)) == ((KEY,), None)
     assert registry.held(DNS_KEY) == (1, (HeldDestination(1, DNS.destinations[0], 1, present=True),))
