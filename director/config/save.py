@@ -17,7 +17,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from director.config.address import parse_endpoint
-from director.config.document import ConfigurationDocument
+from director.config.document import ConfigurationDocument, ServiceDocument
 from director.config.errors import ConfigError
 from director.config.load import configuration_from, toml_values
 from director.model.configuration import Configuration
@@ -73,8 +73,13 @@ def save(configuration: Configuration, over: str = "", file: str = "") -> str:
 
 
 def plain(configuration: Configuration) -> Plain:
-    """Return the configuration as the plain values that TOML and JSON write."""
-    return ConfigurationDocument.of(configuration).model_dump(mode="json")
+    """Return the configuration as the plain values that TOML and JSON write.
+
+    Service by service: pydantic lets no other thread run while it writes, and a full table would take long.
+    """
+    frame = ConfigurationDocument.of(replace(configuration, services=()))
+    services = [ServiceDocument.of(each).model_dump(mode="json") for each in configuration.services]
+    return {**frame.model_dump(mode="json"), "service": services}
 
 
 def _means(text: str, configuration: Configuration) -> bool:

@@ -48,7 +48,7 @@ from director.control.documents import (
     Truth,
     ZeroParameters,
 )
-from director.control.metrics import CONTENT_TYPE, exposition
+from director.control.metrics import CONTENT_TYPE, Exposition
 from director.control.port import DirectorPort
 from director.model.configuration import Configuration
 from director.model.connection import Endpoint
@@ -261,9 +261,10 @@ async def get_metrics(api: Api, _call: Call) -> Reply:
 
 
 async def _metrics(port: DirectorPort) -> AsyncIterator[str]:
-    keys = [service.key for service in (await port.configuration()).services]
-    stats = tuple([one async for one in _found(keys, port.stats)])
-    for piece in exposition(stats, await port.reasons(), await port.status()):
+    scrape = Exposition()
+    async for stats in _found([one.key for one in (await port.configuration()).services], port.stats):
+        scrape.add(stats)
+    for piece in scrape.text(await port.reasons(), await port.status()):
         yield piece
 
 

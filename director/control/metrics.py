@@ -22,48 +22,57 @@ _COUNTED = {
     "packets_out": "Packets to clients (NAT only: other replies do not pass the director)",
     "bytes_out": "IP bytes to clients (NAT only: other replies do not pass the director)",
 }
-_GAUGES: tuple[tuple[str, str, Callable[[DestinationStats], int]], ...] = (
-    ("active", "Connections now: established or being opened", attrgetter("active")),
-    ("inactive", "Connections now: others", attrgetter("inactive")),
-    ("weight", "Weight; 0 is quiesced", attrgetter("destination.weight")),
+_Family = tuple[str, str, str, Callable[[DestinationStats], int]]
+_OF_DESTINATIONS: tuple[_Family, ...] = (
+    *(
+        (f"director_destination_{name}_total", "counter", what, attrgetter(f"counters.{name}"))
+        for name, what in _COUNTED.items()
+    ),
+    (
+        "director_destination_active",
+        "gauge",
+        "Connections now: being opened or established",
+        attrgetter("active"),
+    ),
+    ("director_destination_inactive", "gauge", "Connections now: others", attrgetter("inactive")),
+    ("director_destination_weight", "gauge", "Weight; 0 is quiesced", attrgetter("destination.weight")),
 )
 
 
-def exposition(
-    stats: tuple[ServiceStats, ...], reasons: tuple[ReasonCount, ...], status: DirectorStatus
-) -> Iterator[str]:
-    """Write one scrape."""
-    for each in fields(Counters):
-        yield _head("counter", f"director_service_{each.name}_total", _COUNTED[each.name])
-        for one in stats:
-            yield _services_line(f"director_service_{each.name}_total", one, each.name)
-    for each in fields(Counters):
-        name, counted = f"director_destination_{each.name}_total", attrgetter(f"counters.{each.name}")
-        yield _head("counter", name, _COUNTED[each.name])
-        yield from _destinations(name, stats, counted)
-    for gauge, what, value in _GAUGES:
-        yield _head("gauge", f"director_destination_{gauge}", what)
-        yield from _destinations(f"director_destination_{gauge}", stats, value)
-    yield from _packets(reasons)
-    yield from _whole(status)
+class Exposition:
+    """One scrape: each service is added as it is counted, and only its lines are kept."""
+
+    def __init__(self) -> None:
+        self._services: dict[str, list[str]] = {each.name: [] for each in fields(Counters)}
+        self._destinations: dict[str, list[str]] = {name: [] for name, *_ in _OF_DESTINATIONS}
+
+    def add(self, stats: ServiceStats) -> None:
+        """Take a service's numbers, and those of its destinations."""
+        for name, lines in self._services.items():
+            labels = f'{{service="{stats.service}"}}'
+            lines.append(f"director_service_{name}_total{labels} {getattr(stats.counters, name)}\n")
+        labelled = [
+            (f'{{service="{stats.service}",destination="{each.destination.endpoint}"}}', each)
+            for each in stats.destinations
+        ]
+        for name, _, _, value in _OF_DESTINATIONS:
+            written = [f"{name}{labels} {value(each)}\n" for labels, each in labelled]
+            self._destinations[name].append("".join(written))
+
+    def text(self, reasons: Iterable[ReasonCount], status: DirectorStatus) -> Iterator[str]:
+        """Write everything, a few hundred lines at a time."""
+        for name, lines in self._services.items():
+            yield _head("counter", f"director_service_{name}_total", _COUNTED[name])
+            yield from lines
+        for name, kind, what, _ in _OF_DESTINATIONS:
+            yield _head(kind, name, what)
+            yield from self._destinations[name]
+        yield from _packets(reasons)
+        yield from _whole(status)
 
 
 def _head(kind: str, name: str, what: str) -> str:
     return f"# HELP {name} {what}\n# TYPE {name} {kind}\n"
-
-
-def _services_line(name: str, stats: ServiceStats, counter: str) -> str:
-    return f'{name}{{service="{stats.service}"}} {getattr(stats.counters, counter)}\n'
-
-
-def _destinations(
-    name: str, stats: Iterable[ServiceStats], value: Callable[[DestinationStats], int]
-) -> Iterator[str]:
-    for service in stats:
-        start = f'{name}{{service="{service.service}",destination="'
-        yield "".join(
-            f'{start}{each.destination.endpoint}"}} {value(each)}\n' for each in service.destinations
-        )
 
 
 def _packets(reasons: Iterable[ReasonCount]) -> Iterator[str]:

@@ -7,6 +7,7 @@ Decides nothing: that is the engine's. `run` is `director run`, `cleanup` is `di
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import structlog
@@ -24,10 +25,14 @@ __all__ = ["LogFormat", "Options", "cleanup", "run"]
 
 log = structlog.get_logger()
 
+TURN_SECONDS = 0.001
+"""For how long a thread that reads a large file keeps the loop waiting, whenever it wants to go on."""
+
 
 def run(options: Options) -> int:
     """Run a director until it is told to stop; return the exit status, 1 when it could not start."""
     set_up(options.log_format)
+    sys.setswitchinterval(TURN_SECONDS)
     try:
         asyncio.run(_run(options))
     except ConfigError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from director.control.metrics import exposition
+from director.control.metrics import Exposition
 from tests.unit.control.fake import REASONS, STATS, STATUS
 from tests.unit.control.running import Running
 
@@ -41,7 +41,10 @@ WANT: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {
 
 
 def test_every_number_is_exposed() -> None:
-    assert samples("".join(exposition(STATS, REASONS, STATUS))) == WANT
+    scrape = Exposition()
+    for each in STATS:
+        scrape.add(each)
+    assert samples("".join(scrape.text(REASONS, STATUS))) == WANT
 
 
 def test_the_server_exposes_the_same(server: Running) -> None:

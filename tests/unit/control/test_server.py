@@ -39,6 +39,7 @@ WEB_JSON = {
         {"address": "10.0.0.3:8080", "method": "nat", "weight": 3},
     ],
 }
+SECOND_JSON = {"address": "10.0.0.3:8080", "method": "nat", "weight": 3}
 DNS_JSON = {
     "protocol": "udp",
     "address": "192.0.2.1:53",
@@ -236,3 +237,45 @@ def test_a_director_that_can_not_leave_forwarding_on_goes_on_and_says_why(server
 def test_a_stop_is_answered_before_it_happens(server: Running) -> None:
     assert server.client.post("/v1/stop") == {"stopping": True}
     assert server.director.stops == 1
+
+
+def many(services: int) -> Configuration:
+    ports = range(1, services + 1)
+    return Configuration(
+        tuple(VirtualService(replace(WEB, port=port), destinations=(SECOND,)) for port in ports)
+    )
+
+
+def test_a_long_answer_is_whole_though_it_is_written_in_parts(server: Running) -> None:
+    server.director.current = many(1000)
+    assert b"Transfer-Encoding: chunked" in server.raw(http("GET", "/v1/services"))
+    services = [
+        {**WEB_JSON, "address": f"192.0.2.1:{port}", "destination": [SECOND_JSON]} for port in range(1, 1001)
+    ]
+    assert server.client.get("/v1/services") == {"service": services}
+    assert server.client.get("/v1/config")["service"] == services
+
+
+def test_an_edit_goes_through_while_nobody_reads_a_long_answer(server: Running) -> None:
+    server.director.current = many(20_000)
+    with server._connected() as slow:
+        slow.sendall(http("GET", "/v1/services"))
+        assert slow.recv(1) == b"H"
+        server.client.patch(f"/v1/services/tcp:192.0.2.1:7/destinations/{SECOND.endpoint}", {"weight": 9})
+    (applied,) = server.director.applied
+    assert applied.services[6].destinations == (replace(SECOND, weight=9),)
+
+
+def test_the_numbers_of_one_service_are_asked_alone(server: Running) -> None:
+    (web,) = server.client.get("/v1/stats", service="tcp:192.0.2.1:80")["services"]
+    assert (web["service"], len(web["destinations"])) == ("tcp:192.0.2.1:80", 1)
+    (hop,) = server.client.get("/v1/status", service="tcp:192.0.2.1:80")["next_hops"]
+    assert hop["destination"] == "10.0.0.2"
+    for path in ("/v1/stats", "/v1/status"):
+        assert status_of(server.raw(http("GET", f"{path}?service=tcp:192.0.2.9:80"))) == 404
+
+
+def test_totals_are_told_without_destinations(server: Running) -> None:
+    every = server.client.get("/v1/stats")["services"]
+    wanted = [{**service, "destinations": []} for service in every]
+    assert server.client.get("/v1/stats", destinations="false")["services"] == wanted
