@@ -3,6 +3,7 @@
 
 import http.client
 import json
+import os
 import socket
 import time
 from dataclasses import dataclass
@@ -28,9 +29,14 @@ class _Connection(http.client.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
+        """Connect by way of the directory's descriptor: a socket's name has to be short."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(PATIENCE)
-        self.sock.connect(str(self._path))
+        directory = os.open(self._path.parent, os.O_PATH | os.O_DIRECTORY)
+        try:
+            self.sock.connect(f"/proc/self/fd/{directory}/{self._path.name}")
+        finally:
+            os.close(directory)
 
 
 @dataclass(frozen=True, slots=True)

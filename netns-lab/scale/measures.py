@@ -18,7 +18,7 @@ from scale.asking import TOML, Answer
 from scale.stage import Stage
 from scale.watching import packet_socket, watch
 
-ARRIVALS_SECONDS = 3.0
+ARRIVALS_SECONDS = 2.0
 FEW = 1000
 WEIGHTS = itertools.cycle((5, 6))  # each edit changes something
 

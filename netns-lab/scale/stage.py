@@ -65,7 +65,7 @@ class Stage:
             if time.monotonic() > end:
                 raise LabError(f"only {used} of {self.size.connections} connections came about")
             for target in targets:
-                self.flood(str(target), each, FILL_PACE, max(1.0, 1.2 * each / FILL_PACE))
+                self.flood(str(target), each, FILL_PACE, max(0.2, 1.2 * each / FILL_PACE))
         return used
 
     def received(self) -> int:

@@ -20,7 +20,7 @@ from scale.measures import ANSWERS, LISTINGS
 from tests.needs import needs
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = int(os.environ.get("DIRECTOR_SCALE", "60"))
+SERVICES = int(os.environ.get("DIRECTOR_SCALE", "30"))
 SERVERS, CONNECTIONS_EACH, EDITS = 100, 1000, 3
 DEADLINE = 120 + SERVICES
 ALWAYS = {
