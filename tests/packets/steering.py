@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from netaddr import EUI, IPAddress
 
-from director.commands import Command, ResolveRoute, SolicitNeighbour, SwapTables
+from director.commands import Command, ResetIds, ResolveRoute, SolicitNeighbour, SwapTables
 from director.engine import Engine
 from director.events import (
     ConfigurationApplied,
@@ -35,9 +35,13 @@ class Steering:
 
     def swaps(self, setting: Setting) -> Iterator[SwapTables]:
         """Tell the engine a setting; return the images that it publishes until nothing is left to ask."""
+        return (order for order in self.orders(setting) if isinstance(order, SwapTables))
+
+    def orders(self, setting: Setting) -> Iterator[ResetIds | SwapTables]:
+        """Tell the engine a setting; return all that it says to do with the tables."""
         commands = self.engine.handle_all([ConfigurationApplied(setting.configuration), *facts(setting)])
         for _ in range(ROUNDS):
-            yield from (command for command in commands if isinstance(command, SwapTables))
+            yield from (command for command in commands if isinstance(command, ResetIds | SwapTables))
             answers = [event for command in commands for event in answer(setting, command)]
             commands = self.engine.handle_all(answers)
         assert not any(isinstance(command, SwapTables) for command in commands)

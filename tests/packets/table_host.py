@@ -12,7 +12,7 @@ from typing import Any
 from director.datapath._native import ffi, lib
 from netaddr import IPAddress
 
-from director.commands import SwapTables
+from director.commands import ResetIds, SwapTables
 from director.model import Protocol, ServiceKey
 from tests.packets.case import Answer, Arrival, Counts, DestinationCounts, Entry, State, Verdict
 from tests.packets.network import Setting
@@ -35,8 +35,8 @@ class TableHost(ABC):
         self._now = epoch
 
     def apply(self, setting: Setting) -> None:
-        for swap in self._steering.swaps(setting):
-            self._swap(swap)
+        for order in self._steering.orders(setting):
+            self._obey(order)
 
     @abstractmethod
     def handle(self, arrival: Arrival, now: int) -> Answer: ...
@@ -80,14 +80,16 @@ class TableHost(ABC):
         name: bytes = ffi.string(lib.lb_reason_name(number))
         return name.decode().lower()
 
-    def _swap(self, swap: SwapTables) -> None:
-        for number in swap.reset_services:
+    def _obey(self, order: ResetIds | SwapTables) -> None:
+        if isinstance(order, SwapTables):
+            self._put_in_force(order.image)
+            for service, gcd, most in order.wrr_changes:
+                lib.lb_datapath_wrr_changed(self._datapath, service, gcd, most)
+            return
+        for number in order.services:
             lib.lb_datapath_reset_service(self._datapath, number)
-        for number in swap.reset_destinations:
+        for number in order.destinations:
             lib.lb_datapath_reset_dest(self._datapath, number)
-        self._put_in_force(swap.image)
-        for service, gcd, most in swap.wrr_changes:
-            lib.lb_datapath_wrr_changed(self._datapath, service, gcd, most)
 
     def _entry(self, conn: Any) -> Entry:
         holder = self._steering.engine.destination_of(conn.dest)

@@ -15,7 +15,7 @@ from typing import Any
 from director.datapath._native import ffi, lib
 from netaddr import EUI, IPAddress
 
-from director.commands import SwapTables
+from director.commands import ResetIds, SwapTables
 from director.engine import Engine
 from director.events import ConfigurationApplied, Event, LinkChanged, NeighbourChanged, RouteResolved
 from director.model import (
@@ -94,7 +94,9 @@ class Compiled:
     def configure(self, service: VirtualService) -> None:
         events = (ConfigurationApplied(Configuration((service,))), *ways(service))
         for command in self._engine.handle_all(events):
-            if isinstance(command, SwapTables):
+            if isinstance(command, ResetIds):
+                self._reset(command)
+            elif isinstance(command, SwapTables):
                 self._swap(command)
 
     def choose(self, key: ServiceKey, flow: Flow) -> int | None:
@@ -114,11 +116,13 @@ class Compiled:
         )
         return state.active, state.inactive
 
-    def _swap(self, swap: SwapTables) -> None:
-        for number in swap.reset_services:
+    def _reset(self, ids: ResetIds) -> None:
+        for number in ids.services:
             lib.lb_datapath_reset_service(self._datapath, number)
-        for number in swap.reset_destinations:
+        for number in ids.destinations:
             lib.lb_datapath_reset_dest(self._datapath, number)
+
+    def _swap(self, swap: SwapTables) -> None:
         assert lib.lb_datapath_swap(self._datapath, swap.image, len(swap.image)) == 0
         for service, gcd, highest in swap.wrr_changes:
             lib.lb_datapath_wrr_changed(self._datapath, service, gcd, highest)
