@@ -13,7 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING /* Linux 5.14; older kernels ignore it, and the filter does the work */
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING /* Linux 6.2; older kernels ignore it, and the filter does the work */
 #define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
 #endif
 
