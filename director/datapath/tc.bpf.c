@@ -13,7 +13,7 @@ int lb_tc(struct __sk_buff *ctx)
 
 	if (ctx->pkt_type != PACKET_HOST || ctx->protocol != lb_htons(LB_ETH_P_IP) || ctx->vlan_present)
 		return TC_ACT_UNSPEC;
-	if (lb_data(ctx) + LB_PULL > lb_data_end(ctx))
+	if (lb_data(ctx) + LB_PULL > lb_data_end(ctx) && lb_data(ctx) + ctx->len > lb_data_end(ctx))
 		bpf_skb_pull_data(ctx, ctx->len < LB_PULL ? ctx->len : LB_PULL);
 	image = lb_image(ctx);
 	if (!image)

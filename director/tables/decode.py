@@ -56,6 +56,7 @@ class DecodedService:
     flags: frozenset[SchedulerFlag]
     listed: tuple[tuple[int, int], ...]
     lookup: tuple[int, ...]
+    stateless: tuple[int, ...]
     wrr_gcd: int
     wrr_max: int
 
@@ -148,7 +149,7 @@ def _header(image: bytes) -> _Header:
 def _service(image: bytes, line: int) -> DecodedService | None:
     fields = SERVICE.unpack_from(image, line * LINE)
     address, port, protocol, family, number, scheduler, flags, count = fields[:8]
-    list_first, lookup_first, lookup_size, _, wrr_gcd, wrr_max = fields[8:]
+    list_first, lookup_first, lookup_size, _, wrr_gcd, wrr_max, stateless_first, stateless_size = fields[8:]
     if family == 0:
         return None
     listed = (LIST_ITEM.unpack_from(image, list_first * LINE + i * LIST_ITEM.size) for i in range(count))
@@ -160,6 +161,7 @@ def _service(image: bytes, line: int) -> DecodedService | None:
         flags=frozenset(f for f, bit in SCHEDULER_FLAGS.items() if f.scheduler is kind and flags & bit),
         listed=tuple((item, weight) for item, weight in listed),
         lookup=unpack_from(f"<{lookup_size}I", image, lookup_first * LINE),
+        stateless=unpack_from(f"<{stateless_size}I", image, stateless_first * LINE),
         wrr_gcd=wrr_gcd,
         wrr_max=wrr_max,
     )

@@ -27,7 +27,7 @@ from director.model import (
 from director.scheduling.weighted_round_robin import level_step
 from director.tables.ids import IdRegistry, ServiceIds
 from director.tables.layout import LINE, MAX_LINKS
-from director.tables.lookup import LookupInput, lookup_input, lookup_lines, lookup_size
+from director.tables.lookup import LookupInput, lookup_input, lookup_lines, lookup_size, stateless_size
 from director.tables.records import (
     Sections,
     ServicePlaces,
@@ -151,8 +151,8 @@ class ImageCompiler:
         for chunk in self._chunks.values():
             lookups.append(line if chunk.lookup else 0)
             line += len(chunk.lookup) // LINE
-        sizes = [lookup_size(chunk.service) for chunk in self._chunks.values()]
-        return [ServicePlaces(*place) for place in zip(lists, lookups, sizes, strict=True)], line
+        services = (chunk.service for chunk in self._chunks.values())
+        return [_service_places(*place) for place in zip(services, lists, lookups, strict=True)], line
 
     def _slots(self, placement: Placement, places: list[ServicePlaces]) -> bytes:
         chunks = tuple(self._chunks.values())
@@ -184,6 +184,11 @@ class ImageCompiler:
             if not self._by_address[address]:
                 del self._by_address[address]
             self._destination_lines[number * LINE : (number + 1) * LINE] = bytes(LINE)
+
+
+def _service_places(service: VirtualService, lists: int, table: int) -> ServicePlaces:
+    own, stateless = lookup_size(service), stateless_size(service)
+    return ServicePlaces(lists, table if own else 0, own, table if stateless else 0, stateless)
 
 
 def _chunk(service: VirtualService, ids: ServiceIds, old: _Chunk | None) -> _Chunk:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from struct import pack
 
 from director.model import Scheduler, VirtualService
-from director.scheduling import maglev, source_hash
+from director.scheduling import maglev, source_hash, stateless
 from director.tables.ids import ServiceIds
 from director.tables.layout import LOOKUP_SIZES
 from director.tables.records import whole_lines
@@ -40,12 +40,22 @@ class MaglevInput:
         return _ids_of(self.ids, maglev.populate(self.members))
 
 
-LookupInput = SourceHashInput | MaglevInput | None
-"""None for a scheduler without a table."""
+@dataclass(frozen=True, slots=True)
+class StatelessInput:
+    """What decides over the table by which a service chooses while connections are crowded out."""
+
+    ids: tuple[int, ...]
+    members: tuple[stateless.Member, ...]
+
+    def table(self) -> tuple[int, ...]:
+        return _ids_of(self.ids, stateless.populate(self.members))
+
+
+LookupInput = SourceHashInput | MaglevInput | StatelessInput
 
 
 def lookup_input(service: VirtualService, ids: ServiceIds) -> LookupInput:
-    """Collect what decides over a service's table."""
+    """Collect what decides over a service's table: the scheduler's own, or the stateless choice's."""
     listed = tuple(zip(service.destinations, ids.destinations, ids.last_weights, strict=True))[::-1]
     numbers = tuple(number for _, number, _ in listed)
     if service.scheduler is Scheduler.SH:
@@ -53,18 +63,24 @@ def lookup_input(service: VirtualService, ids: ServiceIds) -> LookupInput:
     if service.scheduler is Scheduler.MH:
         members = (maglev.Member(d.address, service.port_at(d), last) for d, _, last in listed)
         return MaglevInput(numbers, tuple(members))
-    return None
+    choices = (stateless.Member(d.address, service.port_at(d), d.weight) for d, _, _ in listed)
+    return StatelessInput(numbers, tuple(choices))
 
 
 def lookup_lines(given: LookupInput) -> bytes:
     """Build the table and write it as whole lines."""
-    table = given.table() if given is not None else ()
+    table = given.table()
     return whole_lines(pack(f"<{len(table)}I", *table))
 
 
 def lookup_size(service: VirtualService) -> int:
-    """Return how many entries the service's table has."""
+    """Return how many entries the scheduler's own table has."""
     return LOOKUP_SIZES.get(service.scheduler, 0)
+
+
+def stateless_size(service: VirtualService) -> int:
+    """Return how many entries the stateless choice's table has; a scheduler that hashes needs none."""
+    return 0 if service.scheduler in LOOKUP_SIZES else stateless.size(len(service.destinations))
 
 
 def _ids_of(ids: Sequence[int], places: Sequence[int | None]) -> tuple[int, ...]:

@@ -79,11 +79,13 @@ def header(generation: int, sections: Sections, tunables: Tunables) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class ServicePlaces:
-    """Where a service's list and look-up table stand."""
+    """Where a service's list stands, and its table: the scheduler's own or the stateless choice's."""
 
     list_first: int
     lookup_first: int
     lookup_size: int
+    stateless_first: int
+    stateless_size: int
 
 
 def service_slot(service: VirtualService, number: int, wrr: tuple[int, int], places: ServicePlaces) -> bytes:
@@ -103,6 +105,8 @@ def service_slot(service: VirtualService, number: int, wrr: tuple[int, int], pla
         places.lookup_size,
         0,
         *wrr,
+        places.stateless_first,
+        places.stateless_size,
     )
 
 

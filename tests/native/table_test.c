@@ -102,6 +102,11 @@ static u32 shadow_count(const struct shadow *shadow)
 	return count;
 }
 
+static int opened(u32 reason)
+{
+	return reason == LB_REASON_NEW || reason == LB_REASON_NEW_STATELESS;
+}
+
 static void hold_step(struct shadow *shadow, u32 flow, int asks, u32 reason)
 {
 	int lives = shadow_lives(shadow, flow);
@@ -110,9 +115,9 @@ static void hold_step(struct shadow *shadow, u32 flow, int asks, u32 reason)
 		tape_fail("a live flow was not found");
 	if (!lives && !asks && reason != LB_REASON_NO_SERVICE)
 		tape_fail("a dead flow's answer was forwarded");
-	if (!lives && asks && reason != LB_REASON_NEW)
+	if (!lives && asks && !opened(reason))
 		tape_fail("a dead flow was found, or nobody gave way to a new one");
-	if (lives || reason == LB_REASON_NEW)
+	if (lives || opened(reason))
 		shadow->expires[flow] = shadow->now + LIFE;
 }
 
@@ -187,7 +192,7 @@ static void run_alone(const struct script *script)
 		reason = script_send(script, datapath, 0, flow, asks, shadow.now);
 		reasons[reason]++;
 		hold_step(&shadow, flow, asks, reason);
-		if (reason == LB_REASON_NEW)
+		if (opened(reason))
 			gave_way += hold_way_given(datapath, &shadow);
 		if (dice > 95)
 			hold_counts(datapath, &shadow);

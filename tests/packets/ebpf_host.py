@@ -88,8 +88,8 @@ def inside() -> Iterator[None]:
 
 
 @functools.cache
-def loaded(kind: ProgramKind) -> Programs:
-    return Programs.load(kind, TableSizes(SETS, LINES, SEED))
+def loaded(kind: ProgramKind, sets: int) -> Programs:
+    return Programs.load(kind, TableSizes(sets, LINES, SEED))
 
 
 def emptied(tables: Tables) -> Tables:
@@ -106,9 +106,9 @@ def emptied(tables: Tables) -> Tables:
 class EbpfHost(TableHost):
     """One program; two hosts of a kind at the same time would share its tables."""
 
-    def __init__(self, kind: ProgramKind) -> None:
+    def __init__(self, kind: ProgramKind, sets: int = SETS) -> None:
         self._kind = kind
-        self._programs = loaded(kind)
+        self._programs = loaded(kind, sets)
         self._tables = emptied(self._programs.tables)
         super().__init__(self._tables.datapath, EPOCH)
         self._out = ffi.new("uint8_t[]", ROOM)

@@ -12,6 +12,8 @@ from tests.packets.user_host import UserHost
 ELSEWHERE = frozenset(
     {
         "table_full",  # needs a small table: tests/native/table_test.c
+        "new_stateless",  # the same: test_crowded.py
+        "stateless",
         "no_room",  # needs a buffer without headroom, which no host has
         "tx_failed",  # an interface's doing
         "rx_oversize",  # a ring's

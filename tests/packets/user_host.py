@@ -18,9 +18,9 @@ ROOM = 1 << 18
 class UserHost(TableHost):
     """A data path of its own for each case."""
 
-    def __init__(self) -> None:
+    def __init__(self, sets: int = SETS) -> None:
         super().__init__(
-            ffi.gc(lib.lb_datapath_new(SETS, 1, SEED), lib.lb_datapath_free, size=1 << 26), epoch=0
+            ffi.gc(lib.lb_datapath_new(sets, 1, SEED), lib.lb_datapath_free, size=1 << 26), epoch=0
         )
         self._answer = ffi.new("struct lb_test_answer *")
         self._out = ffi.new("uint8_t[]", ROOM)

@@ -191,6 +191,7 @@ def content(image: DecodedImage) -> DecodedImage:
             id=places[found.id],
             listed=tuple((names[number], weight) for number, weight in found.listed),
             lookup=tuple(names.get(number, 0) for number in found.lookup),
+            stateless=tuple(names.get(number, 0) for number in found.stateless),
         )
 
     destinations = {

@@ -262,6 +262,15 @@ static LB_INLINE int lb_conn_try(struct lb_ctx *ctx, u32 now, u64 hash, struct l
 	return 0;
 }
 
+/* Write down that places are scarce (crowd.h); not at each occasion, since every CPU reads it. */
+static LB_INLINE void lb_crowd(struct lb_ctx *ctx, u32 now)
+{
+	u32 *until = lb_crowded_until(ctx);
+
+	if (until && (*until == 0 || (s32)(*until - now) < LB_CROWDED_MS - LB_CROWDED_STEP_MS))
+		*until = (now + LB_CROWDED_MS) | 1; /* 0 means never */
+}
+
 /* Claim a place: its index, and its control word while it is claimed. LB_CONN_NOBODY when there is none. */
 LB_SUBPROGRAM u32 lb_conn_reserve(struct lb_ctx *ctx, u32 now, u64 hash, u64 *control)
 {
@@ -279,6 +288,7 @@ LB_SUBPROGRAM u32 lb_conn_reserve(struct lb_ctx *ctx, u32 now, u64 hash, u64 *co
 			return place.index;
 		}
 	}
+	lb_crowd(ctx, now);
 	place.index = victim;
 	place.conn = lb_conn_at(ctx, victim);
 	if (victim == LB_CONN_NOBODY || !place.conn)

@@ -43,6 +43,7 @@ struct lb_datapath {
 	u32 workers;
 	u64 seed;
 	u64 icmp_bucket;
+	u32 crowded_until; /* see crowd.h */
 	struct lb_dest_state *dests;
 	struct lb_service_state *services;
 	struct lb_worker_state worker[LB_MAX_WRITERS];

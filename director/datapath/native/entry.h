@@ -19,6 +19,8 @@
 enum {
 	LB_WAYS = 8,
 	LB_SETS = 4, /* that an entry can stand in: with two, one in 7,000 found no place in a half-full table */
+	LB_CROWDED_MS = 10000, /* for how long the table counts as crowded after the last sign of it */
+	LB_CROWDED_STEP_MS = 1000,
 };
 
 /* Place 0 is nobody's: peer 0 means none. It is BUSY from the start, since an empty place ends searches. */

@@ -192,12 +192,11 @@ static LB_INLINE int lb_open_reply(struct lb_ctx *ctx, const struct lb_packet *p
 	return reply->conn != 0;
 }
 
-/* Enter a new flow to destination `id`. 0 when the table is full. */
+/* Enter a new flow to destination `id`, in this state. 0 when the table is full. */
 static LB_INLINE int lb_flow_open(struct lb_ctx *ctx, const struct lb_image_header *image,
-				  const struct lb_packet *packet, u32 id, const struct lb_dest *dest,
+				  const struct lb_packet *packet, u32 id, const struct lb_dest *dest, u8 state,
 				  struct lb_found *flow)
 {
-	u8 state = lb_next_state(packet, LB_S_NONE, lb_direction_in(dest->method));
 	struct lb_found reply = {0};
 
 	if (!lb_conn_claim(ctx, packet->now, packet->hash, flow))

@@ -9,6 +9,7 @@
  *     lb_forward_reply    a NAT server's answer goes back to the client as the VIP's
  *     lb_forward_hit      a known flow: its destination still there? its state steps; out           (flow.h, xmit.h)
  *     lb_forward_new      a service's first packet: schedule, open a connection, out                (sched.h, flow.h)
+ *     lb_forward_crowded  the same while places are scarce, and what was forgotten                  (crowd.h)
  *
  * Pieces that are large or loop are LB_SUBPROGRAMs: they take pointers and return a number, so that a host can have
  * them verified apart. A host defines that word, `struct lb_ctx` (one frame and the tables) and, before it includes
@@ -23,12 +24,14 @@
  *   lb_partial, lb_gso_size                 the frame's offload facts
  *   lb_image_line, lb_conn_at, lb_conn_set_mask, lb_conn_seed           tables
  *   lb_dest_state, lb_service_state, lb_dest_counters, lb_service_counters   state, by stable id
+ *   lb_crowded_until                        a shared word
  *   lb_load, lb_store                       a shared word, with acquire and release order
  *   lb_now, lb_ingress, lb_ip_id, lb_icmp_allow                         time, interface, chance, limits
  */
 #ifndef LB_FORWARD_H
 #define LB_FORWARD_H
 
+#include "crowd.h"
 #include "icmp.h"
 
 static LB_INLINE int lb_is_syn(const struct lb_packet *packet)
@@ -87,6 +90,40 @@ static LB_INLINE struct lb_result lb_forward_hit(struct lb_ctx *ctx, const struc
 	return lb_xmit(ctx, packet, dest, lb_conn_method(flow->conn), LB_REASON_HIT);
 }
 
+/* Send a packet to its service's choice for it, and remember nothing. NAT would not know its replies. */
+static LB_INLINE struct lb_result lb_forward_stateless(struct lb_ctx *ctx, const struct lb_packet *packet,
+						       const struct lb_dest *dest, u32 id)
+{
+	if (dest->method == LB_NAT)
+		return lb_drop(LB_REASON_TABLE_FULL);
+	lb_count_in(ctx, id, dest->service, packet->length);
+	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_STATELESS);
+}
+
+/*
+ * A packet of no known flow while places are scarce. A segment whose flow was forgotten opens one again, which is
+ * half-open until the next segment: a flood of ACKs must not get what a flood of SYNs does not.
+ */
+static LB_INLINE struct lb_result lb_forward_crowded(struct lb_ctx *ctx, const struct lb_image_header *image,
+						     const struct lb_service *service, const struct lb_packet *packet)
+{
+	u32 id = lb_stateless(ctx, service, packet);
+	const struct lb_dest *dest = id ? lb_dest_at(ctx, image, id) : 0;
+	struct lb_found flow;
+	u8 state;
+
+	if (!dest)
+		return lb_port_unreachable(ctx, packet);
+	if (lb_forgotten(packet) && (packet->tcp_flags & (LB_TCP_RST | LB_TCP_FIN)))
+		return lb_forward_stateless(ctx, packet, dest, id);
+	state = packet->key.protocol == LB_IPPROTO_TCP ? LB_S_SYN_RECV : LB_S_UDP;
+	if (!lb_flow_open(ctx, image, packet, id, dest, state, &flow))
+		return lb_forward_stateless(ctx, packet, dest, id);
+	lb_count_in(ctx, id, dest->service, packet->length);
+	lb_lead_fragments(ctx, packet, &flow);
+	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_NEW_STATELESS);
+}
+
 /* A packet of no known flow: a service's new connection, or none of our business. */
 static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struct lb_image_header *image,
 						 const struct lb_packet *packet)
@@ -94,12 +131,15 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 	const struct lb_service *service = lb_service_find(ctx, image, &packet->key);
 	const struct lb_dest *dest;
 	struct lb_found flow;
+	u8 state;
 	u32 id;
 
 	if (!service)
 		return lb_pass(LB_REASON_NO_SERVICE);
 	if (lb_martian(packet))
 		return lb_drop(LB_REASON_BAD_SOURCE);
+	if (lb_crowded(ctx, packet->now))
+		return lb_forward_crowded(ctx, image, service, packet);
 	if (packet->key.protocol == LB_IPPROTO_TCP &&
 	    ((packet->tcp_flags & LB_TCP_RST) || !(lb_is_syn(packet) || image->sloppy_tcp)))
 		return lb_tcp_reset(ctx, packet);
@@ -107,8 +147,9 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 	dest = id ? lb_dest_at(ctx, image, id) : 0;
 	if (!dest)
 		return lb_port_unreachable(ctx, packet);
-	if (!lb_flow_open(ctx, image, packet, id, dest, &flow))
-		return lb_drop(LB_REASON_TABLE_FULL);
+	state = lb_next_state(packet, LB_S_NONE, lb_direction_in(dest->method));
+	if (!lb_flow_open(ctx, image, packet, id, dest, state, &flow))
+		return lb_forward_crowded(ctx, image, service, packet);
 	lb_count_in(ctx, id, dest->service, packet->length);
 	lb_lead_fragments(ctx, packet, &flow);
 	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_NEW);

@@ -218,6 +218,14 @@ static LB_INLINE void lb_finish(struct lb_ctx *ctx, struct lb_result *result)
 	}
 }
 
+static LB_INLINE u32 *lb_crowded_until(struct lb_ctx *ctx)
+{
+	struct lb_shared *shared = lb_shared_state();
+
+	(void)ctx;
+	return shared ? &shared->crowded_until : 0;
+}
+
 static LB_INLINE u32 lb_now(struct lb_ctx *ctx)
 {
 	struct lb_shared *shared = lb_shared_state();

@@ -79,12 +79,17 @@ static LB_INLINE int lb_push_outer(struct lb_ctx *ctx, const struct lb_ipv4 *out
 {
 	const struct lb_ipv4 *inner = lb_at(ctx, LB_ETH_HLEN, sizeof(*inner));
 	u64 flags = BPF_F_ADJ_ROOM_ENCAP_L3_IPV4;
+	struct lb_ipv4 *at;
 
 	if (inner && inner->protocol == LB_IPPROTO_UDP)
 		flags |= BPF_F_ADJ_ROOM_FIXED_GSO;
 	if (bpf_skb_adjust_room(ctx, sizeof(*outer), BPF_ADJ_ROOM_MAC, flags))
 		return -1;
-	return bpf_skb_store_bytes(ctx, LB_ETH_HLEN, outer, sizeof(*outer), 0) ? -1 : 0;
+	at = lb_at(ctx, LB_ETH_HLEN, sizeof(*at));
+	if (!at)
+		return -1;
+	*at = *outer;
+	return 0;
 }
 
 /*

@@ -208,6 +208,11 @@ static LB_INLINE struct lb_counters *lb_service_counters(struct lb_ctx *ctx, u32
 	return id < LB_MAX_SERVICES ? &ctx->worker->services[id] : 0;
 }
 
+static LB_INLINE u32 *lb_crowded_until(struct lb_ctx *ctx)
+{
+	return &ctx->datapath->crowded_until;
+}
+
 static LB_INLINE u32 lb_now(struct lb_ctx *ctx)
 {
 	return ctx->now;

@@ -72,6 +72,7 @@ void lb_image_place(void *array, u32 first, const void *bytes, size_t length)
 		service = (struct lb_service *)(header + header->service_first + slot);
 		service->list_first += first;
 		service->lookup_first += first;
+		service->stateless_first += first;
 	}
 	header->service_first += first;
 	header->dest_first += first;

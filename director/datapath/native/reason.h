@@ -32,13 +32,16 @@ enum lb_verdict {
 	X(TTL_EXPIRED_SILENT, DROP, "its TTL ran out, and no ICMP error may answer it")                                \
 	X(TOO_BIG_SILENT, DROP, "larger than the next hop's MTU with DF set, and no ICMP error may answer it")         \
 	X(ICMP_LIMITED, DROP, "deserved an ICMP error, but icmp_msgs_per_sec was used up")                             \
-	X(TABLE_FULL, DROP, "a new connection for which the connection table had no place")                            \
+	X(TABLE_FULL, DROP, "a new connection by NAT for which the connection table had no place")                     \
 	X(NO_ROOM, DROP, "no room in the buffer to rewrite the frame")                                                 \
 	X(NO_FRAGMENTS, DROP, "larger than the next hop's MTU, and this data path can not cut it into fragments")      \
 	X(TX_FAILED, DROP, "the interface did not take the frame")                                                     \
 	X(RX_OVERSIZE, DROP, "a super-frame that did not fit the receive queue")                                       \
 	X(HIT, TRANSMIT, "forwarded on its connection")                                                                \
 	X(NEW, TRANSMIT, "opened a connection and was forwarded")                                                      \
+	X(NEW_STATELESS, TRANSMIT,                                                                                     \
+	  "opened a connection, to the server that its address and port choose: places are scarce")                    \
+	X(STATELESS, TRANSMIT, "forwarded without a connection, to the server that its address and port choose")       \
 	X(REPLY, TRANSMIT, "a NAT server's reply, sent on to the client")                                              \
 	X(FRAGMENT, TRANSMIT, "a later fragment, forwarded after its first")                                           \
 	X(ICMP_RELATED, TRANSMIT, "an ICMP error, forwarded along the connection it is about")                         \

@@ -9,6 +9,7 @@
 #ifndef LB_SCHED_H
 #define LB_SCHED_H
 
+#include "lookup.h"
 #include "walk.h"
 
 enum { LB_CURSOR_RETRIES = 8 };
@@ -178,11 +179,11 @@ static LB_INLINE u32 lb_table_size(const struct lb_service *service)
 	return service->scheduler == LB_SH ? LB_SH_SIZE : LB_MH_SIZE;
 }
 
-/* The destination in this slot of the table: its id, and in `usable` whether it may be chosen now. */
-static LB_INLINE u32 lb_slot(struct lb_ctx *ctx, const struct lb_service *service, u32 slot, int *usable)
+/* The destination in this slot of the table that begins at line `first`: its id, and in `usable` whether it may be chosen now. */
+static LB_INLINE u32 lb_slot(struct lb_ctx *ctx, u32 first, u32 size, u32 slot, int *usable)
 {
-	const u32 *ids = lb_image_line(ctx, service->lookup_first + slot / LB_IDS_PER_LINE);
-	u32 id = ids && slot < service->lookup_size ? ids[slot % LB_IDS_PER_LINE] : 0;
+	const u32 *ids = lb_image_line(ctx, first + slot / LB_IDS_PER_LINE);
+	u32 id = ids && slot < size ? ids[slot % LB_IDS_PER_LINE] : 0;
 	const struct lb_dest *dest = id ? lb_dest_at(ctx, lb_image(ctx), id) : 0;
 
 	*usable = dest && (dest->flags & LB_DEST_PRESENT) && dest->weight > 0 && !lb_overloaded(ctx, id);
@@ -200,7 +201,8 @@ LB_SUBPROGRAM int lb_fallback_stride(struct lb_ctx *ctx, const struct lb_service
 	for (u32 n = 0; n < LB_STRIDE && hashing->offset < size; n++, hashing->offset++) {
 		u32 offset = (hashing->offset + hashing->home) % size;
 		int usable;
-		u32 id = lb_slot(ctx, service, lb_slot_hash(service, hashing->value, offset), &usable);
+		u32 slot = lb_slot_hash(service, hashing->value, offset);
+		u32 id = lb_slot(ctx, service->lookup_first, service->lookup_size, slot, &usable);
 
 		if (usable)
 			hashing->id = id;
@@ -220,7 +222,7 @@ static LB_INLINE u32 lb_hashed(struct lb_ctx *ctx, const struct lb_service *serv
 	if (service->flags & LB_SCHED_PORT)
 		hashing.value += lb_ntohs(packet->key.sport);
 	hashing.home = lb_slot_hash(service, hashing.value, 0);
-	id = lb_slot(ctx, service, hashing.home, &usable);
+	id = lb_slot(ctx, service->lookup_first, service->lookup_size, hashing.home, &usable);
 	if (usable || id == 0)
 		return id;
 	if (!(service->flags & LB_SCHED_FALLBACK))

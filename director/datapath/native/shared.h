@@ -28,7 +28,9 @@ struct lb_shared {
 	u64 icmp_bucket;
 	u32 result_reason; /* of the last packet of a test run */
 	u32 result_ifindex;
-	u64 spare[5];
+	u32 crowded_until; /* see crowd.h */
+	u32 unused;
+	u64 spare[4];
 };
 _Static_assert(sizeof(struct lb_shared) == 64, "one cache line");
 

@@ -7,7 +7,8 @@
  *   services      an open-addressing hash table, a power of two of slots, at most LB_SERVICE_PROBES from the home slot
  *   destinations  indexed by the destination's stable id; an absent one has flags 0
  *   lists         per service its destinations {id, weight} in kernel IPVS's list order (the reverse of adding)
- *   look-up       per sh or mh service an array of destination ids, 0 for none
+ *   look-up       per sh or mh service an array of destination ids, 0 for none; per other service a smaller one, by which
+ *                 it chooses when there is no remembering (crowd.h)
  *   links         the interfaces, LB_LINKS_PER_LINE to a line
  *   timeouts      lines of LB_TIMEOUTS milliseconds, by enum lb_timeout
  * The state region lives as long as the data path and is indexed by stable id, never by line, so that it outlives
@@ -104,7 +105,9 @@ struct lb_service {
 	u32 timeouts;	 /* which line of the timeouts */
 	s32 wrr_gcd;
 	s32 wrr_max; /* highest weight - (gcd - 1) */
-	u32 spare[3];
+	u32 stateless_first;
+	u32 stateless_size; /* entries of the table by which it chooses while connections are crowded out */
+	u32 spare;
 };
 _Static_assert(sizeof(struct lb_service) == LB_LINE, "one line");
 

@@ -22,7 +22,8 @@ from director.model import (
     Tunables,
     VirtualService,
 )
-from director.scheduling import maglev, source_hash
+from director.scheduling import maglev, source_hash, stateless
+from director.scheduling.stateless import Member
 from director.tables import (
     DecodedDestination,
     DecodedImage,
@@ -70,11 +71,18 @@ def test_an_image_says_all_that_the_configuration_says() -> None:
     )
     image = compile_image(configuration, {RS[0]: HOP, RS6: HOP6}, generation=7, links=LINKS)
     web_list = ((3, 0), (2, 2), (1, 4))
+    choices = stateless.populate((Member(RS[2], 80, 0), Member(RS[1], 8080, 2), Member(RS[0], 80, 4)))
+    web_choices = tuple(3 - index for index in choices if index is not None)
+    dns_choices = (4,) * 61
     assert decode(image) == DecodedImage(
         generation=7,
         services={
-            KEY: DecodedService(KEY, 1, Scheduler.WRR, frozenset(), web_list, (), wrr_gcd=2, wrr_max=3),
-            KEY6: DecodedService(KEY6, 2, Scheduler.LC, frozenset(), ((4, 1),), (), wrr_gcd=1, wrr_max=1),
+            KEY: DecodedService(
+                KEY, 1, Scheduler.WRR, frozenset(), web_list, (), web_choices, wrr_gcd=2, wrr_max=3
+            ),
+            KEY6: DecodedService(
+                KEY6, 2, Scheduler.LC, frozenset(), ((4, 1),), (), dns_choices, wrr_gcd=1, wrr_max=1
+            ),
         },
         destinations={
             1: DecodedDestination(1, 1, RS[0], 80, DR, 4, HOP),

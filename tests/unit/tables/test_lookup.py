@@ -9,10 +9,19 @@ import pytest
 from netaddr import IPAddress
 
 from director.model import Destination, ForwardingMethod, Protocol, Scheduler, ServiceKey, VirtualService
+from director.scheduling import stateless
 from director.scheduling.maglev import Member
 from director.tables.ids import ServiceIds
 from director.tables.layout import LINE, MH_SIZE, SH_SIZE
-from director.tables.lookup import MaglevInput, SourceHashInput, lookup_input, lookup_lines, lookup_size
+from director.tables.lookup import (
+    MaglevInput,
+    SourceHashInput,
+    StatelessInput,
+    lookup_input,
+    lookup_lines,
+    lookup_size,
+    stateless_size,
+)
 
 ONE, TWO = IPAddress("10.0.0.2"), IPAddress("10.0.0.3")
 SERVICE = VirtualService(
@@ -36,9 +45,17 @@ def test_address_port_and_last_weight_decide_over_a_maglev_table_in_list_order()
 
 
 @pytest.mark.parametrize("scheduler", [Scheduler.RR, Scheduler.WRR, Scheduler.LC, Scheduler.WLC])
-def test_other_schedulers_have_no_table(scheduler: Scheduler) -> None:
+def test_other_schedulers_have_the_table_of_the_choice_without_a_memory(scheduler: Scheduler) -> None:
     service = replace(SERVICE, scheduler=scheduler)
-    assert (lookup_input(service, IDS), lookup_size(service), lookup_lines(None)) == (None, 0, b"")
+    given = lookup_input(service, IDS)
+    assert given == StatelessInput((9, 7), (stateless.Member(TWO, 80, 0), stateless.Member(ONE, 8080, 2)))
+    assert (lookup_size(service), stateless_size(service)) == (0, 61)
+    assert given.table() == (7,) * 61
+
+
+@pytest.mark.parametrize("scheduler", [Scheduler.SH, Scheduler.MH])
+def test_a_scheduler_that_hashes_needs_no_other_table(scheduler: Scheduler) -> None:
+    assert stateless_size(replace(SERVICE, scheduler=scheduler)) == 0
 
 
 def test_a_table_holds_ids_and_fills_whole_lines() -> None:

@@ -62,11 +62,11 @@ def test_a_service_stands_with_address_and_port_as_on_the_wire() -> None:
         frozenset({SchedulerFlag.MH_PORT, SchedulerFlag.MH_FALLBACK, SchedulerFlag.SH_PORT}),
         (Destination(IPAddress("10.0.0.2"), 80, ForwardingMethod.DR),),
     )
-    line = service_slot(service, 5, (2, 3), ServicePlaces(10, 20, 4093))
+    line = service_slot(service, 5, (2, 3), ServicePlaces(10, 20, 4093, 30, 61))
     assert line.hex(" ", 4).split() == [
         *("c0000201", NO_WORD, NO_WORD, NO_WORD),
         *("00500604", "05000000", "06030100", "0a000000", "14000000", "fd0f0000", NO_WORD),
-        *("02000000", "03000000", NO_WORD, NO_WORD, NO_WORD),
+        *("02000000", "03000000", "1e000000", "3d000000", NO_WORD),
     ]
 
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What happens when connections are crowded out of the table, as by a flood of SYNs.
+ *
+ * Half-open and UDP connections give way to new ones (conn.h), so a client's SYN may be forgotten before its ACK comes.
+ * Then both must go to the same server without anything remembered: while the table is crowded, new connections are
+ * given by the hash of the client's address and port (Maglev's table, or the scheduler's own if it hashes), segments of
+ * no connection follow the same choice instead of being reset, and with DR and TUN also what finds no place at all is
+ * forwarded so.
+ *
+ * The table counts as crowded for some seconds after somebody found every place taken. Who was half-open before that
+ * was scheduled by other means; but the longest idle gives way first, and such a one has answered its SYN-ACK long
+ * before a flood has been through the table.
+ */
+#ifndef LB_CROWD_H
+#define LB_CROWD_H
+
+#include "sched.h"
+
+static LB_INLINE int lb_crowded(struct lb_ctx *ctx, u32 now)
+{
+	u32 *until = lb_crowded_until(ctx);
+
+	if (!until || *until == 0)
+		return 0;
+	if (!lb_expired(*until, now))
+		return 1;
+	*until = 0; /* lest it lie ahead again when the clock has wrapped */
+	return 0;
+}
+
+/* Choose without a memory: the stable id, or 0 when none may take it. */
+LB_SUBPROGRAM u32 lb_stateless(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet)
+{
+	u32 value, slot, id;
+	int usable;
+
+	if (!service || !packet)
+		return 0;
+	if (service->stateless_size == 0)
+		return lb_schedule(ctx, service, packet);
+	value = lb_fold_addr(&packet->key.source) + lb_ntohs(packet->key.sport);
+	slot = lb_hsiphash(value, LB_MH_KEY) % service->stateless_size;
+	id = lb_slot(ctx, service->stateless_first, service->stateless_size, slot, &usable);
+	return usable ? id : lb_schedule(ctx, service, packet);
+}
+
+/* Whether a segment of no connection may belong to one that was forgotten. */
+static LB_INLINE int lb_forgotten(const struct lb_packet *packet)
+{
+	return packet->key.protocol == LB_IPPROTO_TCP && !(packet->tcp_flags & LB_TCP_SYN);
+}
+
+#endif
