@@ -108,6 +108,7 @@ class Record:
         """Write everything anew; of `options` timeouts and tunables."""
         first = _line(_header_value(self._header)) + _line(_options_value(options))
         lines = first + b"".join(_line(_held_value(one)) for one in services)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         new = self._path.with_name(f"{self._path.name}.new")
         new.write_bytes(lines)
         new.replace(self._path)

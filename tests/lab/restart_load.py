@@ -137,6 +137,9 @@ class Asker:
                 await asyncio.sleep(PAUSE)
 
     def _end(self, writer: asyncio.StreamWriter) -> None:
+        """Close a connection and look how often the kernel had to send again, unless it was reset."""
+        if writer.is_closing():
+            return
         raw = writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, INFO_LENGTH)
         (again,) = INFO.unpack_from(raw)
         needless = INFO_DUPLICATES.unpack_from(raw)[0] if len(raw) >= INFO_DUPLICATES.size else 0

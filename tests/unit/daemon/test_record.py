@@ -52,6 +52,12 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert read_record(path) == recorded(WEB_HELD, DNS_GONE)
 
 
+def test_the_first_director_of_a_host_finds_no_directory(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "director" / "record"
+    written(path)
+    assert read_record(path) == recorded(WEB_HELD, DNS_GONE)
+
+
 def test_the_last_that_was_told_of_a_service_counts(tmp_path: Path) -> None:
     path = tmp_path / "record"
     quiet = replace(WEB_HELD, lingering=())
