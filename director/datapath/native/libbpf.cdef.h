@@ -17,6 +17,7 @@ void *libbpf_set_print(void *print); /* NULL: say nothing on stderr */
 
 /* For the forwarding programs: sizes and settings before loading, their log, attaching and pinning. */
 struct bpf_program *bpf_object__next_program(const struct bpf_object *obj, struct bpf_program *prog);
+const char *bpf_program__name(const struct bpf_program *prog);
 int bpf_program__set_log_level(struct bpf_program *prog, uint32_t log_level);
 int bpf_program__set_log_buf(struct bpf_program *prog, char *log_buf, size_t log_size);
 int bpf_map__set_max_entries(struct bpf_map *map, uint32_t max_entries);
