@@ -62,6 +62,11 @@ class Director:
     def set_weight(self, destination: str, weight: int) -> Answer:
         return self.ask("PATCH", destination, json.dumps({"weight": weight}).encode())
 
+    def reaches(self, service: str) -> bool:
+        """Tell whether the ways to all of a service's servers are known."""
+        hops = json.loads(self.ask("GET", f"/v1/status?service={service}").data)["next_hops"]
+        return all(hop["state"] == "resolved" for hop in hops)
+
     def used(self) -> int:
         """Count the connections that live now."""
         return int(json.loads(self.ask("GET", "/v1/connections?count=true").data)["total"])

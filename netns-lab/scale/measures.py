@@ -88,6 +88,9 @@ def _of_server(stage: Stage) -> Answer:
 def measured(stage: Stage, edits: int) -> Iterator[Line]:
     """Take all measures."""
     yield Line("ready", "from start to the first answer", (stage.ready,))
+    began = time.perf_counter()
+    stage.wait_for_ways()
+    yield Line("ways", "from then until the ways to all servers are known", (time.perf_counter() - began,))
     yield from _memory(stage, "memory")
     yield Line("edit", "an edit of one weight, answered", tuple(_edits(stage, edits)))
     yield Line("effect", "the same, until a packet is forwarded by it", tuple(_effects(stage, edits)))

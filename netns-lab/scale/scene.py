@@ -88,6 +88,11 @@ def edited(size: Size) -> Named:
     return Named(vip(middle), "tcp", server(size, middle, size.servers // 2))
 
 
+def last(size: Size) -> str:
+    """Name the last service."""
+    return Named(vip(size.services - 1), "tcp", server(size, size.services - 1, 0)).service
+
+
 def configuration(size: Size) -> str:
     """Write it all as the director's TOML."""
     head = f"[director]\nconnections = {max(size.connections, 1000)}\n"

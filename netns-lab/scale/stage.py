@@ -20,8 +20,10 @@ from scale.scene import ROUTER, Servers, Size
 
 READY_DEADLINE = 300.0
 FILL_DEADLINE = 120.0
+WAYS_DEADLINE = 600.0
 FILL_PACE = 100_000
 POLL_INTERVAL = 0.05
+XDP = "xdp"
 SOCKET = Path("director/control.sock")
 
 
@@ -49,6 +51,14 @@ class Stage:
     def entrance(self) -> str:
         """The MAC address that the client's frames go to."""
         return self.lab.node("director").output_of(("cat", "/sys/class/net/front/address")).strip()
+
+    def wait_for_ways(self) -> None:
+        """Wait until the ways to the last service's servers are known: they are found out in order."""
+        end = time.monotonic() + WAYS_DEADLINE
+        while not self.director.reaches(scene.last(self.size)):
+            if time.monotonic() > end:
+                raise LabError(f"the ways to all servers were not known after {WAYS_DEADLINE:.0f} s")
+            time.sleep(POLL_INTERVAL)
 
     def flood(self, target: str, flows: int, pace: int, seconds: float) -> None:
         """Send frames of so many flows to a service, in turn."""
@@ -85,6 +95,8 @@ def stage(size: Size, datapath: str, tools: Path, name: str) -> Iterator[Stage]:
     """Build it, wait until the director answers; take everything down at the end."""
     with Lab.up(str(TOPOLOGY), name) as lab:
         _prepare(lab, size)
+        if datapath == XDP:
+            _let_peers_poll(lab)
         node = lab.node("director")
         file = node.run_directory / "scale.toml"
         file.write_text(scene.configuration(size))
@@ -106,6 +118,12 @@ def _prepare(lab: Lab, size: Size) -> None:
         server.output_of(("ip", "address", "add", f"{address}/32", "dev", "back"))
     server.output_of(("tc", "qdisc", "add", "dev", "back", "clsact"))
     server.output_of(_words(SINK, leg="back"))
+
+
+def _let_peers_poll(lab: Lab) -> None:
+    """Make the other ends of the director's cables take what an XDP program sends."""
+    for node, leg in (("client", "front"), ("server", "back")):
+        lab.node(node).output_of(("ethtool", "-K", leg, "gro", "on"))
 
 
 def _words(command: Sequence[str], **names: str) -> tuple[str, ...]:

@@ -24,13 +24,13 @@ SERVICES = int(os.environ.get("DIRECTOR_SCALE", "30"))
 SERVERS, CONNECTIONS_EACH, EDITS = 100, 1000, 3
 DEADLINE = 120 + SERVICES
 ALWAYS = {
-    "ready", "memory-resident", "memory-private", "edit", "effect", "filled", "full-memory-resident",
+    "ready", "ways", "memory-resident", "memory-private", "edit", "effect", "filled", "full-memory-resident",
     "full-memory-private", "full-edit", "listing-effect", "few-arrivals", "many-arrivals",
 }  # fmt: skip
 
 pytestmark = [
     pytest.mark.lab,
-    needs("root", "netns", "packet-socket", "veth", "bpf", "clsact", "tc", "gcc", "clang"),
+    needs("root", "netns", "packet-socket", "veth", "bpf", "clsact", "tc", "gcc", "clang", "ethtool"),
 ]
 
 

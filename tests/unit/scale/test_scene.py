@@ -18,6 +18,7 @@ from scale.scene import (
     configuration,
     edited,
     flooded,
+    last,
     shared_servers,
     watched,
 )
@@ -51,6 +52,10 @@ def test_what_is_edited_is_there(named: Named) -> None:
     assert service is not None
     where = parse_destination(str(named.server), key)
     assert service.destination(where.address, where.port) is not None
+
+
+def test_the_last_service_is_the_last() -> None:
+    assert last(size()) == str(load(configuration(size())).services[-1].key)
 
 
 def test_nothing_is_forwarded_to_the_service_that_is_watched() -> None:
