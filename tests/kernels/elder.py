@@ -28,7 +28,7 @@ ARGUMENT = re.compile(r"(const )?((?:struct )?\w+) (\*?)(\w+)")
 TURNS = re.compile(r"n < LB_STRIDES|n <= LB_MH_SIZE / LB_STRIDE")
 APART = """\
 static LB_INLINE {result} {name}_body({arguments});
-struct {name}_room {{ {fields} }} {name}_given;
+struct {name}_room {{ {fields} }} {name}_given __attribute__((weak));
 __attribute__((noinline, weak)) {result} {name}_apart(struct lb_ctx *ctx)
 {{
 	return {name}_body(ctx, {given});
@@ -60,7 +60,7 @@ def stand_ins(room: Path) -> Mapping[Path, Path]:
     command = (sys.executable, "setup.py", "-q", "build_ext", "--inplace")
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise KernelError(f"the stand-ins can not be built: {done.stderr.strip()}")
+        raise KernelError(f"the stand-ins can not be built: {done.stderr.strip()[-500:]}")
     return {REPOSITORY / path: source / path for path in OBJECTS}
 
 

@@ -20,7 +20,7 @@ LB_SUBPROGRAM u32 lb_find(struct lb_ctx *ctx, u32 now,
 
 def test_arguments_go_through_memory_and_those_that_may_be_written_come_back() -> None:
     text = aged(SHIPPED)
-    assert "struct lb_find_room { u32 now; struct lb_key key; u64 control; } lb_find_given;" in text
+    assert "struct lb_find_room { u32 now; struct lb_key key; u64 control; } lb_find_given " in text
     assert "weak)) u32 lb_find_apart(struct lb_ctx *ctx)" in text
     assert "lb_find_given.now = now; lb_find_given.key = *key; lb_find_given.control = *control;" in text
     assert "return lb_find_body(ctx, lb_find_given.now, &lb_find_given.key, &lb_find_given.control);" in text
