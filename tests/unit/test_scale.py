@@ -25,7 +25,8 @@ from director.model import (
     VirtualService,
 )
 from director.model.connection import Endpoint
-from director.tables.layout import IDS_PER_LINE, LINE, LOOKUP_SIZES
+from director.tables.layout import IDS_PER_LINE, LINE
+from director.tables.lookup import lookup_size, stateless_size
 from tests.unit.scene import applied, engine_after, swap_of
 
 SERVICES, SERVERS, EDITED = 40, 10, 17
@@ -59,13 +60,14 @@ def lines(swap: SwapTables) -> list[bytes]:
 @pytest.mark.parametrize("scheduler", Scheduler)
 def test_an_edit_of_one_weight_changes_lines_of_its_own_service_only(scheduler: Scheduler) -> None:
     """The header, the destination, the line of the list that it stands in, the service where that knows the
-    greatest weight, and the look-up table of a scheduler that has one by weights.
+    greatest weight, and the service's look-up table.
     """
     engine = Engine()
     before = lines(swap_of(engine.handle(applied(*services(SERVERS, scheduler)))))
     after = lines(swap_of(engine.handle(applied(*edited(engine.configuration).services))))
     changed = [number for number, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
-    table = -(-LOOKUP_SIZES.get(scheduler, 0) // IDS_PER_LINE)
+    one = engine.configuration.services[EDITED]
+    table = -(-(lookup_size(one) + stateless_size(one)) // IDS_PER_LINE)
     assert 3 <= len(changed) <= 4 + table
 
 
