@@ -50,7 +50,7 @@ def in_force(tables: Tables) -> bytes:
     for slot in range(header[5] + 1):
         line = (header[4] + slot) * layout.LINE
         service = list(layout.SERVICE.unpack_from(found, line))
-        for place in (8, 9):  # of its list and its look-up table
+        for place in (8, 9, 14):  # of its list, its look-up table and the one it has for floods
             service[place] -= first
         layout.SERVICE.pack_into(found, line, *service)
     return bytes(found)
