@@ -15,10 +15,9 @@ from typing import Any
 
 import pytest
 
-from lab import Process
-from tests.lab.forwarding import DEADLINE, NEEDS, WEIGHTS, Stage, configuration, eventually, stage
+from lab import Process, Wires
+from tests.lab.forwarding import DEADLINE, NEEDS, RUN, WEIGHTS, Stage, Venue, configuration, eventually, venue
 from tests.lab.test_forwarding_crash import end, traces
-from tests.lab.test_forwarding_ebpf import fill_checksums_in, let_ports_poll, programs
 from tests.needs import needs
 
 pytestmark = [pytest.mark.lab, NEEDS, needs("ethtool")]
@@ -32,20 +31,23 @@ HEARD = 100
 """Packets that the programs must have counted after an event, so that it is said to have been under load."""
 
 
-@pytest.fixture(scope="module", params=["tc", "xdp"])
-def kept(request: pytest.FixtureRequest) -> Iterator[Stage]:
-    """A director, and at each real server what answers the load."""
-    with stage("mixed", datapath="tc") as before:
-        fill_checksums_in(before)
-        let_ports_poll(before)
-        end(before, signal.SIGTERM)
-        it = replace(before, datapath=request.param)
-        for node in it.servers:
-            own = (way.server(node.name) if way.method == "nat" else way.vip for way in it.ways)
-            node.start((sys.executable, str(LOAD), "serve", str(PORT), node.name, *own), log="load")
+@pytest.fixture(scope="module")
+def place() -> Iterator[Venue]:
+    """A lab with what answers the load at each real server."""
+    with venue("mixed") as it:
+        for name in WEIGHTS:
+            node = it.lab.node(name)
+            own = (way.server(name) if way.method == "nat" else way.vip for way in it.ways)
+            node.start((sys.executable, str(LOAD), "serve", str(PORT), name, *own), log="load")
             node.wait_port("tcp", "0.0.0.0", PORT, deadline=DEADLINE)
-        it.write(configuration(it.ways, ports=PORTS))
-        it.start()
+        yield it
+
+
+@pytest.fixture(scope="module", params=["tc", "xdp"])
+def kept(place: Venue, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A director whose tables outlive it, with wires that are good for either program."""
+    with place.directed(*RUN, "--datapath", request.param, wires=Wires.PLAIN) as it:
+        it.apply(configuration(it.ways, ports=PORTS))
         yield it
 
 
@@ -105,8 +107,8 @@ def test_a_restart_under_load_loses_nothing_and_moves_nobody(
         ending(kept)
         left = traces(kept)
         kept.start()
-        assert kept.carried_by() == {kept.datapath}
-    assert left >= {"address", "clsact", "filter"}
+        assert kept.carried_by() == {datapath(kept)}
+    assert left >= {"address", "clsact", "filter", *program(kept)}
     assert keeping(kept)["taken_over"] is True
 
 
@@ -123,8 +125,7 @@ def test_killed_again_and_again_in_the_midst_of_its_start_it_loses_nothing(kept:
 def cut_short(it: Stage, seen: str) -> None:
     """Start a director and kill it as soon as its log says this; at once where it never does."""
     node = it.lab.node("director")
-    command = ("director", "run", "--config", "/run/test.toml", "--datapath", it.datapath)
-    process = node.start(command, log=f"cut-{seen.replace(' ', '-').strip('.')}")
+    process = node.start(it.command, log=f"cut-{seen.replace(' ', '-').strip('.')}")
     if " " in seen:
         eventually(lambda: seen in process.log.read_text(), lambda: f"not said: {process.tail()}")
     process.signal(signal.SIGKILL)
@@ -168,7 +169,7 @@ def test_without_a_file_what_was_in_force_goes_on(kept: Stage) -> None:
         kept.director("server", "edit", f"tcp:{way.vip}:{PORT}", way.server("rs3"), "--weight", "0")
         before = kept.director("config", "show")
         kill(kept)
-        kept.directors.append(node.start(("director", "run", "--datapath", kept.datapath), log="director"))
+        kept.directors.append(node.start(("director", "run", "--datapath", datapath(kept)), log="director"))
         eventually(lambda: node.run(("director", "status")).returncode == 0)
         after = kept.director("config", "show")
         kill(kept)
@@ -187,13 +188,13 @@ def test_a_failed_start_leaves_forwarding_as_it_was(kept: Stage) -> None:
 
 
 def test_other_programs_take_the_tables_of_those_before_over(kept: Stage) -> None:
-    other = {"tc": "xdp", "xdp": "tc"}[kept.datapath]
+    other = {"tc": "xdp", "xdp": "tc"}[datapath(kept)]
     with load(kept):
-        for datapath in (other, kept.datapath):
+        for each in (other, datapath(kept)):
             kill(kept)
-            replace(kept, datapath=datapath).start()
-            assert kept.carried_by() == {datapath}
-    assert programs(kept) == ({"xdp"} if kept.datapath == "xdp" else set())
+            by(kept, each).start()
+            assert kept.carried_by() == {each}
+            assert traces(kept) & {"program"} == ({"program"} if each == "xdp" else set())
 
 
 def test_tables_of_another_layout_are_given_up_with_one_sentence(kept: Stage) -> None:
@@ -226,29 +227,42 @@ def test_cleanup_leaves_nothing(kept: Stage, ending: Callable[[Stage], None]) ->
     ending(kept)
     standing = pins(kept)
     kept.director("cleanup")
-    gone = traces(kept), programs(kept), pins(kept), files(kept)
+    gone = traces(kept), pins(kept), files(kept)
     kept.start()
-    assert (len(standing), gone) == (1, (set(), set(), [], []))
+    assert (len(standing), gone) == (1, (set(), [], []))
 
 
 def test_a_clean_stop_leaves_nothing(kept: Stage) -> None:
     end(kept, signal.SIGTERM)
-    gone = traces(kept), programs(kept), pins(kept), files(kept)
+    gone = traces(kept), pins(kept), files(kept)
     kept.start()
-    assert gone == (set(), set(), [], [])
+    assert gone == (set(), [], [])
 
 
 def test_packet_can_not_take_over_and_says_so(kept: Stage) -> None:
     leave(kept)
-    packet = replace(kept, datapath="packet")
+    packet = by(kept, "packet")
     packet.start()
     assert said(packet, "connections given up") == ["the data path `packet` can not take tables over"]
     refused = kept.lab.node("director").run(("director", "stop", "--leave-running"))
     assert refused.returncode == 1
     assert "the data path `packet` ends with its process" in refused.stderr
-    assert (programs(kept), pins(kept)) == (set(), [])
+    assert (traces(kept) & {"program"}, pins(kept)) == (set(), [])
     end(kept, signal.SIGTERM)
     kept.start()
+
+
+def datapath(it: Stage) -> str:
+    return it.command[-1]
+
+
+def by(it: Stage, kind: str) -> Stage:
+    """Return the same stage, on which the next director has another data path."""
+    return replace(it, command=(*it.command[:-1], kind))
+
+
+def program(it: Stage) -> set[str]:
+    return {"program"} if datapath(it) == "xdp" else set()
 
 
 def keeping(it: Stage) -> dict[str, Any]:
