@@ -21,7 +21,7 @@ from typing import Any
 
 HELD = 4  # connections to each VIP that stay open
 PAUSE = 0.01
-PATIENCE = 3.0
+PATIENCE = 10.0
 INFO = struct.Struct("100xI")  # tcpi_total_retrans
 INFO_DUPLICATES = struct.Struct("216xI")  # tcpi_dsack_dups
 INFO_LENGTH = 248
