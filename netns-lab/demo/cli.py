@@ -30,7 +30,13 @@ WIDTH = 80
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--keep", is_flag=True, help="Leave the lab up, and say how to look around in it.")
-@click.option("--datapath", default="auto", show_default=True, help="Handed on to `director run`.")
+@click.option(
+    "--datapath",
+    type=click.Choice(("auto", "packet", "tc", "xdp")),
+    default="auto",
+    show_default=True,
+    help="Handed on to `director run`.",
+)
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Write what was seen to this file as JSON."
 )
