@@ -72,8 +72,10 @@ def up(topology: str, name: str | None, directory: Path, *, wants_services: bool
 @_places
 def down(topology: str, name: str | None, directory: Path) -> None:
     """Take a lab down, or what is left of one."""
+    paths = lab_paths(topology, name, directory)
+    state = _state(topology, paths)
     take_down(topology, name, directory)
-    click.echo(f"lab {lab_paths(topology, name, directory).name} is down")
+    click.echo(f"lab {paths.name} {'was not up' if state is LabState.ABSENT else 'is down'}")
 
 
 @cli.command("status")
@@ -97,13 +99,17 @@ def show(topology: str | None, name: str | None, directory: Path, *, as_json: bo
 
 
 def _status(topology: str, paths: LabPaths) -> status.LabStatus:
-    names = rundir.recorded_namespaces(paths) or building.known_namespaces(
-        lambda: find_topology(topology), paths.name
-    )
-    state = rundir.find_traces(paths, names).state
+    state = _state(topology, paths)
     if state is not LabState.UP:
         return status.not_up(topology, paths, state)
     return status.observe(building.recorded_topology(paths), paths)
+
+
+def _state(topology: str, paths: LabPaths) -> LabState:
+    names = rundir.recorded_namespaces(paths) or building.known_namespaces(
+        lambda: find_topology(topology), paths.name
+    )
+    return rundir.find_traces(paths, names).state
 
 
 def _every_lab(base: Path) -> tuple[status.LabStatus, ...]:

@@ -33,10 +33,11 @@ def _lab(*words: str) -> "subprocess.CompletedProcess[str]":
 def up() -> Iterator[None]:
     done = _lab("up", "one-arm-dr")
     yield
-    ended = _lab("down", "one-arm-dr")
+    ended, again = (_lab("down", "one-arm-dr") for _ in range(2))
     place = f"/run/netns-lab/{NAME}"
     assert done.stdout == f"lab {NAME} is up: 6 nodes, 6 services; its logs and captures: {place}\n"
     assert (ended.returncode, ended.stdout) == (0, f"lab {NAME} is down\n")
+    assert (again.returncode, again.stdout) == (0, f"lab {NAME} was not up\n")
     assert not Path(place).exists()
 
 
