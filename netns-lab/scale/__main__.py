@@ -3,4 +3,4 @@
 
 from scale.cli import main
 
-main(prog_name="scale")
+main(prog_name="scripts/scale")

@@ -16,7 +16,7 @@ from bench.tools import tools
 from lab import LabError
 from lab.endings import end_by_signals, exit_status
 from scale.measures import Line, measured
-from scale.report import document, missed, table
+from scale.report import document, legend, missed, table, words
 from scale.scene import FULL, MOST_SHARED, Servers, Size
 from scale.stage import stage
 
@@ -62,9 +62,9 @@ def main(
 ) -> None:
     """Measure what a large configuration and a full connection table cost.
 
-    Builds a network of namespaces and takes it down again. Use a machine that does nothing else. Exit
-    status: 0 when an edit of one weight took effect in less than 100 ms in every situation; 1 when not; 3
-    when it could not be measured.
+    Builds a network of namespaces and takes it down again, in two to three minutes unless made smaller. Use a
+    machine that does nothing else. Exit status: 0 when an edit of one weight took effect in less than 100 ms
+    in every situation; 1 when not; 3 when it could not be measured.
     """
     end_by_signals()
     size = Size(services, servers, connections, scheduler, Servers(who))
@@ -91,16 +91,19 @@ def _scale(size: Size, datapath: str, edits: int, output: Path) -> int:
     console = console if console.is_terminal else Console(width=WIDTH)
     facts, lines = machine(), list[Line]()
     console.print(describe(facts), highlight=False)
-    console.print(f"{size.services} services with {size.servers} servers each, {datapath}\n", highlight=False)
+    console.print(
+        f"{size.services:,} services with {size.servers:,} servers each, {datapath}\n", highlight=False
+    )
     with tools() as directory, stage(size, datapath, directory, f"scale-{os.getpid()}") as ready:
         for line in measured(ready, edits):
             lines.append(line)
-            console.print(f"  {line.name:24} {line.median:.4f} {line.unit}", highlight=False)
+            console.print(f"  {line.title}: {words(line.median, line.unit)}", highlight=False)
     output.parent.mkdir(parents=True, exist_ok=True)
     everything = document(lines, size, datapath, facts)
     output.write_text(json.dumps(everything, indent=1, ensure_ascii=False) + "\n")
     console.print()
     console.print(table(lines), highlight=False)
+    console.print(f"\n{legend(size)}\n", style="dim", highlight=False)
     late = missed(lines)
     for sentence in late:
         console.print(f"TOO LATE: {sentence}", highlight=False)

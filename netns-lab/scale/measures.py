@@ -20,6 +20,7 @@ from scale.watching import packet_socket, watch
 
 ARRIVALS_SECONDS = 2.0
 FEW = 1000
+PAGE, MANY = 1000, 100_000  # connections of an answer: where no limit is asked for, and where this is
 WEIGHTS = itertools.cycle((5, 6))  # each edit changes something
 
 
@@ -71,11 +72,11 @@ ANSWERS: tuple[tuple[str, str, Ask], ...] = (
     ("apply", "the same file applied (config apply)", _put("")),
 )
 LISTINGS: tuple[tuple[str, str, Ask], ...] = (
-    ("page", "the first 1,000 connections", _get("/v1/connections")),
+    ("page", "the first {page:,} connections", _get("/v1/connections")),
     ("count", "connections counted", _get("/v1/connections?count=true")),
     ("client", "those of one client's network", _get("/v1/connections?client=10.64.0.0/30")),
     ("server", "those of one server, counted", lambda stage: _of_server(stage)),
-    ("hundred-thousand", "100,000 connections", _get("/v1/connections?limit=100000")),
+    ("hundred-thousand", "{many:,} connections", _get(f"/v1/connections?limit={MANY}")),
     ("full-status", "status", _get("/v1/status")),
 )
 
@@ -98,11 +99,12 @@ def measured(stage: Stage, edits: int) -> Iterator[Line]:
         yield from _with_edits(stage, name, title, ask)
     began = time.perf_counter()
     used = stage.fill()
-    yield Line("filled", f"{used} connections opened by packets", (time.perf_counter() - began,))
+    yield Line("filled", f"{used:,} connections opened by packets", (time.perf_counter() - began,))
     yield from _memory(stage, "full-memory")
     for name, title, ask in LISTINGS:
-        yield from _with_edits(stage, name, title, ask)
-    yield Line("full-edit", "an edit, with the table full", tuple(_edits(stage, edits)))
+        of = title.format(page=min(PAGE, used), many=min(MANY, used))
+        yield from _with_edits(stage, name, of, ask)
+    yield Line("full-edit", f"an edit, with {used:,} connections", tuple(_edits(stage, edits)))
     with _listing(stage):
         effects = tuple(_effects(stage, edits))
     yield Line("listing-effect", "an edit in effect, while all connections are listed", effects)
@@ -135,7 +137,7 @@ def _effects(stage: Stage, count: int) -> Iterator[float]:
 def _with_edits(stage: Stage, name: str, title: str, ask: Ask) -> Iterator[Line]:
     """Ask, and edit as long as the answer takes."""
     alone = ask(stage)
-    yield Line(name, f"{title}, {len(alone.data) / 2**20:.1f} MiB", (alone.seconds,))
+    yield Line(name, f"{title}, {amount(len(alone.data))}", (alone.seconds,))
     over = threading.Event()
 
     def again() -> None:
@@ -151,6 +153,13 @@ def _with_edits(stage: Stage, name: str, title: str, ask: Ask) -> Iterator[Line]
     yield Line(f"{name}-edit", f"edits meanwhile ({len(taken)})", tuple(taken))
 
 
+def amount(size: int) -> str:
+    """Write a number of bytes."""
+    if size < 2**10:
+        return f"{size} bytes"
+    return f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{size / 2**10:.1f} KiB"
+
+
 @contextmanager
 def _listing(stage: Stage) -> Iterator[None]:
     """List all connections, page by page, again and again."""
@@ -158,7 +167,7 @@ def _listing(stage: Stage) -> Iterator[None]:
 
     def list_all() -> None:
         while not over.is_set():
-            stage.director.ask("GET", "/v1/connections?limit=100000")
+            stage.director.ask("GET", f"/v1/connections?limit={MANY}")
 
     listing = threading.Thread(target=list_all)
     listing.start()
@@ -176,4 +185,4 @@ def _arrivals(stage: Stage) -> Iterator[Line]:
         before, began = stage.received(), time.perf_counter()
         stage.flood(target, flows, 0, ARRIVALS_SECONDS)
         rate = (stage.received() - before) / (time.perf_counter() - began)
-        yield Line(f"{name}-arrivals", f"packets forwarded, of {flows} flows", (rate,), "1/s")
+        yield Line(f"{name}-arrivals", f"packets forwarded, of {flows:,} flows", (rate,), "1/s")

@@ -8,8 +8,8 @@ from typing import Any
 from rich.table import Table
 
 from bench.machine import Machine
-from scale.measures import Line
-from scale.scene import Size
+from scale.measures import FEW, Line
+from scale.scene import FULL, Size
 
 GOAL = 0.1
 EDITS = ("edit", "effect", "full-edit", "listing-effect")
@@ -25,9 +25,17 @@ def table(lines: Iterable[Line]) -> Table:
         many = len(line.samples) > 1
         grid.add_row(
             line.title, words(line.median, line.unit), words(line.worst, line.unit) if many else "",
-            str(len(line.samples)) if many else "",
+            str(len(line.samples)),
         )  # fmt: skip
     return grid
+
+
+def legend(size: Size) -> str:
+    """Say what the table's titles leave open."""
+    return (
+        f"packets forwarded: a flood of one service by {FEW:,} flows, which a processor's cache can hold,\n"
+        f"and by {size.connections // FULL:,}, the connections of each of the {FULL} filled services"
+    )
 
 
 def words(value: float, unit: str) -> str:

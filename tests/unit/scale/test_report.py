@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from scale.measures import Line
-from scale.report import missed, words
+from scale.measures import Line, amount
+from scale.report import legend, missed, words
+from scale.scene import Servers, Size
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,18 @@ def test_an_edit_is_late_from_a_tenth_of_a_second_in_the_median() -> None:
         Line("stats", "the statistics", (2.0,)),
     )
     assert missed(lines) == ("in effect: 100.0 ms, not below 100.0 ms",)
+
+
+@pytest.mark.parametrize(
+    ("size", "written"), [(20, "20 bytes"), (1536, "1.5 KiB"), (2**20, "1.0 MiB"), (25 * 2**20, "25.0 MiB")]
+)
+def test_the_size_of_an_answer_has_the_unit_that_reads_best(size: int, written: str) -> None:
+    assert amount(size) == written
+
+
+def test_the_legend_tells_why_there_are_two_floods_and_how_large_they_are() -> None:
+    told = legend(Size(30, 100, 20_000, "wlc", Servers.SHARED))
+    assert told == (
+        "packets forwarded: a flood of one service by 1,000 flows, which a processor's cache can hold,\n"
+        "and by 2,000, the connections of each of the 10 filled services"
+    )
