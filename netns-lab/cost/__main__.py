@@ -3,4 +3,4 @@
 
 from cost.cli import main
 
-main()
+main(prog_name="scripts/cost")

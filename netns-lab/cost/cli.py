@@ -82,6 +82,9 @@ def main(
     A packet is 64 bytes of UDP: a "hit" belongs to a connection, a "new" one opens one, a "reply" is what a
     server answers with NAT. Caches are shared, so use a machine that does nothing else. Exit status: 0 when
     every sample was taken, else 3.
+
+    The goals at the end are the project's bounds for a program alone on the machine that docs/performance.md
+    names. A goal that is missed is information, not a failure.
     """  # fmt: skip
     end_by_signals()
     ways = chosen(only)
