@@ -35,6 +35,10 @@ class Machine:
     forwards: bool = False
     netfilter: tuple[str, ...] = ()
     """Tables of packet filters."""
+    guarded: tuple[str, ...] = ()
+    """Interfaces on which a director that is no more left its guard, and nothing that forwards."""
+    left_forwarding: tuple[str, ...] = ()
+    """Interfaces on which its program goes on without it."""
 
 
 def check_machine(machine: Machine, configuration: Configuration) -> Checked:
@@ -76,7 +80,20 @@ def _findings(machine: Machine, configuration: Configuration) -> Iterator[Findin
                        "run it as root")  # fmt: skip
     else:
         yield from _kernel_findings(machine, wanted)
+    yield from _left_findings(machine)
     yield from _service_findings(machine, configuration.services)
+
+
+def _left_findings(machine: Machine) -> Iterator[Finding]:
+    """Judge what a director left behind that was killed, or stopped with forwarding left on."""
+    if machine.guarded:
+        yield _problem(f"a director that is no more left its guard on {', '.join(machine.guarded)}",
+                       "all packets of its services are dropped there",
+                       "run `director run` or `director cleanup`")  # fmt: skip
+    if machine.left_forwarding:
+        yield _note(f"forwarding goes on without a director on {', '.join(machine.left_forwarding)}",
+                    "no server that moves or goes is noticed",
+                    "`director run` takes it over, `director cleanup` ends it")  # fmt: skip
 
 
 def _kernel_findings(machine: Machine, wanted: DatapathKind) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from netaddr import IPAddress
@@ -22,7 +22,14 @@ from director.checking.machine import Machine, Program
 from director.checking.services import Surroundings, Way
 from director.cli.answers import Status
 from director.daemon.choosing import ASKED_FOR, Best
-from director.datapath.attachment import OUR_NAMES, Filter, ingress_filters, qdiscs
+from director.datapath.attachment import (
+    FILTER_NAME,
+    OUR_NAMES,
+    Filter,
+    ingress_filters,
+    is_held,
+    qdiscs,
+)
 from director.datapath.errors import DatapathError
 from director.datapath.guard import Guard
 from director.datapath.programs import ProgramKind, Programs, TableSizes
@@ -60,6 +67,8 @@ class _Found:
     link: Link
     message: Any
     bystanders: Bystanders
+    left: frozenset[str] = frozenset()
+    """The names of our programs there, if no living director has them."""
 
 
 def gather(configuration: Configuration, running: Status | None) -> Evidence:
@@ -68,6 +77,7 @@ def gather(configuration: Configuration, running: Status | None) -> Evidence:
     found, ways, addresses = asyncio.run(_network(configuration, machine))
     chosen = {one["name"]: one for one in running["interfaces"]} if running else {}
     names = configuration.settings.interfaces or tuple(chosen) or _usual(found)
+    machine = _with_left(machine, found.values())
     there = {one.link.name: one for one in found.values()}
     masters = {index: one.link.name for index, one in found.items()}
     interfaces = tuple(
@@ -95,6 +105,17 @@ def _machine() -> Machine:
         has_bpffs=rights.has_bpffs(),
         forwards=rivals.forwards(),
         netfilter=rivals.packet_filters(),
+    )
+
+
+def _with_left(machine: Machine, found: Iterable[_Found]) -> Machine:
+    """Tell on which interfaces a director that is no more left a guard, and on which it forwards still."""
+    left = tuple(one for one in found if one.left)
+    guarded = tuple(one.link.name for one in left if one.left == {FILTER_NAME})
+    return replace(
+        machine,
+        guarded=guarded,
+        left_forwarding=tuple(one.link.name for one in left if one.link.name not in guarded),
     )
 
 
@@ -157,10 +178,7 @@ async def _network(
 ) -> tuple[dict[int, _Found], dict[IPAddress, Way], frozenset[IPAddress]]:
     async with AsyncIPRoute() as kernel:
         messages = [message async for message in await kernel.link("dump")]
-        found = {
-            message["index"]: _Found(link_of(message), message, await _bystanders(kernel, message))
-            for message in messages
-        }
+        found = {message["index"]: await _found(kernel, message) for message in messages}
         links = {index: one.link for index, one in found.items()}
         servers = {one.address for service in configuration.services for one in service.destinations}
         ways = await _ways(kernel, links, servers)
@@ -170,17 +188,21 @@ async def _network(
     return found, ways, addresses
 
 
-async def _bystanders(kernel: AsyncIPRoute, message: Any) -> Bystanders:
+async def _found(kernel: AsyncIPRoute, message: Any) -> _Found:
     index = message["index"]
     xdp = message.get_attr("IFLA_XDP")
     number = xdp.get_attr("IFLA_XDP_PROG_ID") if xdp else None
     name = program_name(number) if number else None
-    return Bystanders(
+    filters = await ingress_filters(kernel, index)
+    bystanders = Bystanders(
         xdp=None if name == OUR_XDP else name,
         tcx=tcx_programs(index),
-        filters=_before_ours(await ingress_filters(kernel, index)),
+        filters=_before_ours(filters),
         has_ingress_qdisc="ingress" in await qdiscs(kernel, index),
     )
+    names = {str(name), *(str(one.name) for one in filters)}
+    left = frozenset[str]() if is_held(index) else frozenset(names & {*OUR_NAMES, OUR_XDP})
+    return _Found(link_of(message), message, bystanders, left)
 
 
 def _before_ours(filters: Iterable[Filter]) -> tuple[str, ...]:

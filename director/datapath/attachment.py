@@ -15,6 +15,7 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pyroute2 import AsyncIPRoute
@@ -31,6 +32,9 @@ HANDLE = 1
 LEFT = -1  # the descriptor of a classifier that another process loaded
 CREDENTIALS = struct.Struct("iII")
 GONE = {errno.ENOENT, errno.ENODEV, errno.EINVAL}  # no filter, no interface, no qdisc
+
+BOUND = Path("/proc/thread-self/net/unix")
+"""The names of sockets in the calling thread's network namespace; `@` stands for the leading NUL."""
 
 Journal = Callable[[frozenset[int]], None]
 
@@ -210,6 +214,11 @@ class Attachments:
 def hold_interface(interface: int) -> socket.socket:
     """Hold this interface against other directors in this network namespace, until the socket is closed."""
     return hold_name(f"guard/{interface}", f"interface {interface} already has a director")
+
+
+def is_held(interface: int) -> bool:
+    """Say whether a living director holds this interface; nothing is held for it."""
+    return any(line.endswith(f" @director/guard/{interface}") for line in BOUND.read_text().splitlines())
 
 
 def hold_name(name: str, refusal: str) -> socket.socket:

@@ -109,7 +109,7 @@ class Scene:
             listening.close()
 
     @contextlib.contextmanager
-    def running(self, *arguments: str) -> Iterator[None]:
+    def running(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         """Have a director at work that knows its server."""
         command = ("ip", "netns", "exec", self.director.name, PROGRAM, "run", "--socket", self.socket)
         with (
@@ -118,7 +118,7 @@ class Scene:
         ):
             try:
                 self._until_resolved(process)
-                yield
+                yield process
             finally:
                 process.terminate()
 

@@ -127,6 +127,30 @@ def test_none_of_it_matters_to_tc(host: Scene) -> None:
             assert (host.is_answered(), host.findings()) == (True, [])
 
 
+GOES_ON = (
+    "note: machine: forwarding goes on without a director on eth0 | "
+    "no server that moves or goes is noticed | `director run` takes it over, `director cleanup` ends it"
+)
+DROPS = (
+    "problem: machine: a director that is no more left its guard on eth0 | "
+    "all packets of its services are dropped there | run `director run` or `director cleanup`"
+)
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [("packet", DROPS), ("tc", GOES_ON), ("xdp", GOES_ON)])
+def test_what_a_killed_director_left_is_told_until_it_is_removed(host: Scene, kind: str, wanted: str) -> None:
+    host.port("gro", "on", "tx", "off")
+    with host.running("--config", host.file(), "--datapath", kind) as director:
+        assert host.findings() == []
+        director.kill()
+        director.wait()
+        try:
+            assert host.findings() == [wanted]
+        finally:
+            host.shell(f"{PROGRAM} --socket {host.socket} cleanup")
+    assert host.findings() == []
+
+
 @dataclass(frozen=True)
 class Sabotage:
     says: str

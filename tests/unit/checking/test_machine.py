@@ -118,6 +118,28 @@ CASES = {
         asking(DatapathKind.TC, ForwardingMethod.DR),
         (FILTERS,),
     ),
+    "the guard that a director left, whose packets it drops": (
+        Machine(programs=ALL, guarded=("eth0", "eth1")),
+        asking(DatapathKind.PACKET),
+        (
+            Problem(
+                "a director that is no more left its guard on eth0, eth1",
+                "all packets of its services are dropped there",
+                "run `director run` or `director cleanup`",
+            ),
+        ),
+    ),
+    "that forwarding goes on without a director": (
+        Machine(programs=ALL, left_forwarding=("eth0",)),
+        asking(DatapathKind.TC),
+        (
+            Note(
+                "forwarding goes on without a director on eth0",
+                "no server that moves or goes is noticed",
+                "`director run` takes it over, `director cleanup` ends it",
+            ),
+        ),
+    ),
     "neither where nothing is balanced": (
         Machine(programs=ALL, forwards=True, netfilter=("nftables ip nat",)),
         asking(DatapathKind.TC),
