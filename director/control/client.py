@@ -23,6 +23,10 @@ DEFAULT_SOCKET = Path("/run/director/control.sock")
 LONGEST_PATH = 107  # bytes; the kernel's 108 hold a NUL too
 SECONDS = 30.0
 
+ASK = "is `director run` running?"
+REMOVES = "`director cleanup` or the next `director run` removes what it left"
+GOES_ON = "the next `director run` takes it over, `director cleanup` ends it"
+
 Json = Any  # plain JSON values, as the OpenAPI document describes them
 
 
@@ -125,10 +129,10 @@ class Client:
             raise UnreachableError(f"cannot reach the director at {self.path}: permission denied") from None
         except ConnectionRefusedError:  # a clean stop takes the socket away
             raise UnreachableError(_why_refused(self.path)) from None
+        except FileNotFoundError:
+            raise UnreachableError(_why_absent(self.path)) from None
         except (OSError, http.client.HTTPException):
-            raise UnreachableError(
-                f"cannot reach the director at {self.path}: is `director run` running?"
-            ) from None
+            raise UnreachableError(f"cannot reach the director at {self.path}: {ASK}") from None
         finally:
             connection.close()
         if response.status >= http.HTTPStatus.BAD_REQUEST:
@@ -153,8 +157,41 @@ def _why_refused(path: Path) -> str:
     """Word a refused connection, which the kernel gives for what is no socket as well."""
     if path.exists() and not path.is_socket():
         return f"cannot reach the director at {path}: it is not a socket"
-    remedy = "`director cleanup` or the next `director run` removes what it left"
-    return f"the director at {path} was killed; {remedy}"
+    return _what_left(path) or f"the director at {path} was killed; {REMOVES}"
+
+
+def _why_absent(path: Path) -> str:
+    """Word that there is no socket: so too after a stop that left forwarding on."""
+    return _what_left(path) or f"cannot reach the director at {path}: {ASK}"
+
+
+def _what_left(path: Path) -> str:
+    """Say what the files beside a socket tell where nobody answers; empty where they tell nothing of use."""
+    state = _state(path)
+    process = state.get("pid")
+    if not state.get("left") and isinstance(process, int) and _is_director(process):
+        return f"the director at {path} is starting or ending (process {process}): ask again in a moment"
+    if not path.with_name(f"{path.name}.tables").exists():
+        return ""
+    if state.get("left"):
+        return f"the director at {path} was stopped and left forwarding on: {GOES_ON}"
+    return f"the director at {path} was killed; forwarding goes on: {GOES_ON}" if path.exists() else ""
+
+
+def _state(path: Path) -> dict[str, Any]:
+    """Read what a director notes beside its socket; nothing where it can not be read."""
+    with contextlib.suppress(OSError, ValueError):
+        state = json.loads(path.with_name(f"{path.name}.state.json").read_text())
+        return state if isinstance(state, dict) else {}
+    return {}
+
+
+def _is_director(process: int) -> bool:
+    """Say whether this process lives and runs a director: a number may be somebody else's by now."""
+    with contextlib.suppress(OSError):
+        words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+        return b"run" in words and any(b"director" in word for word in words)
+    return False
 
 
 def _refused(status: int, data: bytes) -> RefusedError:

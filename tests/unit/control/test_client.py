@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -60,6 +61,67 @@ def test_a_socket_that_a_killed_director_left_names_the_remedy(tmp_path: Path) -
         f"the director at {path} was killed; "
         "`director cleanup` or the next `director run` removes what it left"
     )
+
+
+def left_behind(path: Path, state: dict[str, object]) -> None:
+    """Leave what a director leaves that kept its tables."""
+    path.with_name(f"{path.name}.tables").write_text("")
+    path.with_name(f"{path.name}.state.json").write_text(json.dumps(state))
+
+
+def told(path: Path) -> str:
+    with pytest.raises(UnreachableError) as caught:
+        Client(path).get("/v1/status")
+    return str(caught.value)
+
+
+@pytest.fixture
+def ended() -> int:
+    """Return the number of a process that has ended."""
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+        return process.pid
+
+
+GOES_ON = "the next `director run` takes it over, `director cleanup` ends it"
+
+
+def test_after_a_kill_that_left_tables_forwarding_is_said_to_go_on(tmp_path: Path, ended: int) -> None:
+    path = tmp_path / "control.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as left:
+        left.bind(str(path))
+    left_behind(path, {"pid": ended, "left": False})
+    assert told(path) == f"the director at {path} was killed; forwarding goes on: {GOES_ON}"
+
+
+def test_after_a_stop_that_left_forwarding_on_it_is_said_to_go_on(tmp_path: Path, ended: int) -> None:
+    path = tmp_path / "control.sock"
+    left_behind(path, {"pid": ended, "left": True})
+    assert told(path) == f"the director at {path} was stopped and left forwarding on: {GOES_ON}"
+
+
+@pytest.mark.parametrize(("verb", "is_seen"), [("run", True), ("status", False)])
+def test_a_living_director_without_a_socket_is_said_to_start_or_end(
+    tmp_path: Path, verb: str, *, is_seen: bool
+) -> None:
+    path = tmp_path / "control.sock"
+    command = [sys.executable, "-c", "print(flush=True); input()", "director", verb]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as living:
+        assert living.stdout is not None
+        living.stdout.readline()
+        path.with_name(f"{path.name}.state.json").write_text(json.dumps({"pid": living.pid, "left": False}))
+        said = told(path)
+        living.communicate(b"\n")
+    starting = f"the director at {path} is starting or ending (process {living.pid}): ask again in a moment"
+    absent = f"cannot reach the director at {path}: is `director run` running?"
+    assert said == (starting if is_seen else absent)
+
+
+def test_a_state_file_of_another_shape_tells_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    for text in ("[]", "{", '{"pid": "x"}'):
+        path.with_name(f"{path.name}.state.json").write_text(text)
+        assert told(path) == f"cannot reach the director at {path}: is `director run` running?"
 
 
 def test_what_is_no_socket_is_not_a_killed_director(tmp_path: Path) -> None:
