@@ -76,4 +76,4 @@ def _tables(
         return recorded, None, "this version of the director keeps them in another way"
     anew = frozenset({REASONS_MAP}) if header.reasons != wanted.reasons else frozenset()
     sizes = TableSizes(sets=header.sets, image_lines=0, seed=header.seed, cpus=header.cpus)
-    return recorded, Left(found, sizes, anew), None
+    return recorded, Left(found, sizes, recorded.destination_ids, anew), None

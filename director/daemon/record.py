@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The record of pinned tables: sizes, layouts, and whose the ids in them are. A file beside the socket.
 
-A line is a checksum and a JSON value. The first tells of the tables; each further one tells all that is held
-for one service, in place of what was told of it before. Lines are added before the tables learn what they
-say. So a last line that a kill cut short was not in force yet and is passed over; anything else that is not
-whole makes the record worthless, as the tables are without it.
+A line is a checksum and a JSON value. The first tells of the tables, and how many lines were written with it;
+each further one tells all that is held for one service, in place of what was told of it before. Lines are
+added before the tables learn what they say. So a last added line that a kill cut short was not in force yet
+and is passed over; anything else that is not whole makes the record worthless, as the tables are without it.
 """
 
 from __future__ import annotations
@@ -59,6 +59,12 @@ class Recorded:
     tunables: Tunables = field(default_factory=Tunables)
 
     @property
+    def destination_ids(self) -> frozenset[int]:
+        """Return the ids that connections may refer to."""
+        destinations = frozenset(one.id for held in self.services for one in held.destinations)
+        return destinations | {one.id for held in self.services for one in held.lingering}
+
+    @property
     def configuration(self) -> Configuration:
         present = tuple(held.service for held in self.services if held.service is not None)
         return Configuration(present, self.timeouts, self.tunables)
@@ -74,15 +80,23 @@ def read_record(path: Path) -> Recorded | None:
         raw = path.read_bytes()
     except FileNotFoundError:
         return None
-    first, *rest = _values(raw)
+    except OSError as error:
+        raise ValueError(f"{path} can not be read: {error.strerror}") from error
     try:
-        header = _header(first)
-        services = {held.key: held for held in (_held(value) for value in rest if "key" in value)}
-        options: dict[str, Any] = next((value for value in reversed(rest) if "timeouts" in value), {})
-        timeouts = Timeouts(**_known(Timeouts, options.get("timeouts", {})))
-        tunables = Tunables(**_known(Tunables, options.get("sysctl", {})))
-    except (ValueError, KeyError, TypeError, AddrFormatError) as error:
+        return _recorded(raw)
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AddrFormatError) as error:
         raise ValueError(f"not a record of the director's tables: {error}") from error
+
+
+def _recorded(raw: bytes) -> Recorded:
+    first, *rest = _values(raw)
+    header = _header(first)
+    if len(rest) < int(first.get("lines", 0)):  # one of a version before does not tell
+        raise ValueError(f"{len(rest)} of {first['lines']} lines are there")
+    services = {held.key: held for held in (_held(value) for value in rest if "key" in value)}
+    options: dict[str, Any] = next((value for value in reversed(rest) if "timeouts" in value), {})
+    timeouts = Timeouts(**_known(Timeouts, options.get("timeouts", {})))
+    tunables = Tunables(**_known(Tunables, options.get("sysctl", {})))
     kept = tuple(held for held in services.values() if held.id is not None)
     _check(kept)
     return Recorded(header, kept, timeouts, tunables)
@@ -106,8 +120,8 @@ class Record:
 
     def write(self, options: Configuration, services: Iterable[HeldService]) -> None:
         """Write everything anew; of `options` timeouts and tunables."""
-        first = _line(_header_value(self._header)) + _line(_options_value(options))
-        lines = first + b"".join(_line(_held_value(one)) for one in services)
+        values = [_options_value(options), *map(_held_value, services)]
+        lines = b"".join(map(_line, (_header_value(self._header) | {"lines": len(values)}, *values)))
         self._path.parent.mkdir(parents=True, exist_ok=True)
         new = self._path.with_name(f"{self._path.name}.new")
         new.write_bytes(lines)
@@ -140,14 +154,15 @@ def _values(raw: bytes) -> Iterator[Any]:
     lines = raw.split(b"\n")
     whole, rest = lines[:-1], lines[-1]
     if not whole:
-        raise ValueError(f"not a record of the director's tables: {len(rest)} bytes and no whole line")
+        raise ValueError(f"{len(rest)} bytes and no whole line")
     for number, line in enumerate(whole, 1):
         text = line[9:]
         if not text or line[:9] != b"%08x " % zlib.crc32(text):
-            raise ValueError(
-                f"not a record of the director's tables: line {number} does not match its checksum"
-            )
-        yield json.loads(text)
+            raise ValueError(f"line {number} does not match its checksum")
+        value = json.loads(text)
+        if not isinstance(value, dict):
+            raise ValueError(f"line {number} is not an object")
+        yield value
 
 
 def _header_value(header: Header) -> dict[str, Any]:
@@ -166,7 +181,7 @@ def _header_value(header: Header) -> dict[str, Any]:
 def _header(value: Any) -> Header:
     if value["what"] != WHAT:
         raise ValueError(f"{value['what']!r} is not {WHAT!r}")
-    return Header(
+    header = Header(
         instance=str(value["instance"]),
         memory=str(value["memory"]),
         reasons=str(value["reasons"]),
@@ -175,6 +190,14 @@ def _header(value: Any) -> Header:
         cpus=int(value["cpus"]),
         since=datetime.fromisoformat(value["since"]),
     )
+    sets, cpus = header.sets, header.cpus
+    if not (
+        0 < sets < 1 << 32 and sets & (sets - 1) == 0 and 0 < cpus < 1 << 16 and 0 <= header.seed < 1 << 64
+    ):
+        raise ValueError("there are no tables of this size")
+    if header.since.tzinfo is None:
+        raise ValueError("it is of no certain time")
+    return header
 
 
 def _options_value(options: Configuration) -> dict[str, Any]:
@@ -242,4 +265,4 @@ def _check(services: Iterable[HeldService]) -> None:
     destinations = [one.id for held in services for one in held.destinations]
     for numbers, limit in ((ids, MAX_SERVICES), (destinations, MAX_DESTS)):
         if len(set(numbers)) != len(numbers) or any(not 0 < number < limit for number in numbers):
-            raise ValueError("not a record of the director's tables: its ids contradict each other")
+            raise ValueError("its ids contradict each other")

@@ -16,9 +16,9 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from director.datapath._native import ffi, lib
-from director.datapath.attachment import DATAPATH_FILTER_NAME, Classifier
+from director.datapath.attachment import DATAPATH_FILTER_NAME, Classifier, called
 from director.datapath.errors import DatapathError
-from director.datapath.memory import Holders, Memory, check, failure, sets_for
+from director.datapath.memory import Holders, Memory, check, failure, referred_by, sets_for
 from director.datapath.pinned import OF_ONE_IMAGE, Pinned, close
 from director.datapath.programs import ProgramKind, Programs, TableSizes
 from director.model import Settings
@@ -187,21 +187,29 @@ class EbpfDatapath(Memory):
         for index, link in self._links.items():
             check(
                 -ffi.errno if lib.bpf_link_update(link, self._xdp_programs().descriptor, ffi.NULL) < 0 else 0,
-                f"the program on interface {index} can not be renewed",
+                f"the program on {called(index)} can not be renewed",
             )
 
 
 def _load(pinned: Pinned, sets: int, lines: int) -> Programs:
-    """Load over the tables that one before left; over new ones where there are none or they do not fit."""
+    """Load over the tables that one before left; over new ones where there are none, or they do not
+    fit, or whose they are is not known.
+    """
     sizes = pinned.sizes(lines)
     if sizes is None:
         return Programs.load(ProgramKind.TC, TableSizes(sets=sets, image_lines=lines))
     try:
         maps = pinned.maps()
         try:
-            return Programs.over(ProgramKind.TC, sizes, maps)
+            programs = Programs.over(ProgramKind.TC, sizes, maps)
         finally:
             close(maps)
+        try:
+            pinned.check(referred_by(programs.tables.datapath))
+        except DatapathError:
+            programs.close()
+            raise
+        return programs
     except DatapathError as error:
         pinned.give_up(str(error))
         return _load(pinned, sets, lines)
@@ -220,7 +228,7 @@ def _link(program: int, index: int) -> int:
     options = ffi.new("struct bpf_link_create_opts *", {"sz": size, "flags": XDP_FLAGS_DRV_MODE})
     link = lib.bpf_link_create(program, index, lib.BPF_XDP, options)
     if link < 0:
-        raise DatapathError(-link, f"no XDP program on interface {index}: {_why(-link)}")
+        raise DatapathError(-link, f"no XDP program on {called(index)}: {_why(-link)}")
     return int(link)
 
 

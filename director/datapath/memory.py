@@ -84,14 +84,7 @@ class Memory:
 
     def census(self) -> frozenset[int]:
         """Return the destination ids that live entries refer to."""
-        seen = ffi.new("uint8_t[]", lib.LB_MAX_DESTS)
-        lib.lb_conns_census(self._datapath, lib.lb_clock(), seen, len(seen))
-        flags = bytes(ffi.buffer(seen))
-        found, at = set(), flags.find(1)
-        while at >= 0:
-            found.add(at)
-            at = flags.find(1, at + 1)
-        return frozenset(found)
+        return referred_by(self._datapath)
 
     def connections(self, query: ConnectionQuery) -> ConnectionPage:
         """List the connections that the query asks for, in table order. Walks the whole table."""
@@ -135,6 +128,18 @@ class Memory:
         everything = ffi.new("struct lb_conn_query *")
         used = lib.lb_conns_count(self._datapath, everything, lib.lb_clock())
         return TableStatus(capacity=self._sets * lib.LB_WAYS, used=used)
+
+
+def referred_by(datapath: Any) -> frozenset[int]:
+    """Return the destination ids that a data path's live entries refer to."""
+    seen = ffi.new("uint8_t[]", lib.LB_MAX_DESTS)
+    lib.lb_conns_census(datapath, lib.lb_clock(), seen, len(seen))
+    flags = bytes(ffi.buffer(seen))
+    found, at = set(), flags.find(1)
+    while at >= 0:
+        found.add(at)
+        at = flags.find(1, at + 1)
+    return frozenset(found)
 
 
 def _reason(number: int, count: int) -> ReasonCount:

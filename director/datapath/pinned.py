@@ -9,6 +9,7 @@ Images are not among them: a program that stands on an interface holds its own, 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import Mapping
@@ -53,10 +54,13 @@ def _digest(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Tables that one before left: their pins and sizes, and the names of maps that must begin anew."""
+    """Tables that one before left: their pins and sizes, the destination ids whose holders are known, and the
+    names of maps that must begin anew.
+    """
 
     pins: Pins
     sizes: TableSizes
+    known: frozenset[int]
     anew: frozenset[str] = frozenset()
 
 
@@ -89,6 +93,15 @@ class Pinned:
     def sizes(self, image_lines: int) -> TableSizes | None:
         """Return the sizes of the tables to take over, with this room for images; None without tables."""
         return replace(self._left.sizes, image_lines=image_lines) if self._left is not None else None
+
+    def check(self, referred: frozenset[int]) -> None:
+        """Raise DatapathError where connections refer to ids of which nobody knows whose they are."""
+        unknown = referred - self._left.known if self._left is not None else None
+        if unknown:
+            raise DatapathError(
+                errno.EBADMSG,
+                f"connections refer to {len(unknown)} destinations of which the record tells nothing",
+            )
 
     def maps(self) -> Mapping[str, int]:
         """Open the maps to take over, by name; the caller closes them."""

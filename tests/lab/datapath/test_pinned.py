@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from director.datapath._native import lib
 
 from director.datapath.ebpf import EbpfDatapath
 from director.datapath.errors import DatapathError
@@ -26,6 +27,7 @@ IDENTITY = f"pinned{os.getpid()}"
 SETTINGS = Settings(connections=512)
 STATE = {"lb_conns", "lb_dests", "lb_services", "lb_dest_counts", "lb_service_counts", "lb_reasons"}
 NO_FILTER = -1
+KNOWN = frozenset({7})
 
 
 class Everywhere:
@@ -63,7 +65,7 @@ def process(
 
 def left(sizes: TableSizes, anew: frozenset[str] = frozenset()) -> Left:
     (pins,) = find_pins(IDENTITY)
-    return Left(pins, sizes, anew)
+    return Left(pins, sizes, KNOWN, anew)
 
 
 def count(datapath: EbpfDatapath, number: int) -> None:
@@ -110,12 +112,27 @@ def test_tables_of_another_size_are_never_read(change: dict[str, int]) -> None:
     assert [pins.instance for pins in find_pins(IDENTITY)] == ["2"]
 
 
+@pytest.mark.parametrize(("holder", "taken_over"), [(7, True), (9, False)], ids=["known", "unknown"])
+def test_tables_with_connections_of_nobody_knows_whom_are_given_up(holder: int, taken_over: bool) -> None:
+    with process("1") as first:
+        sizes = first.sizes
+        flow = first._tc.tables.at("lb_conns", "struct lb_conn *")[5]
+        flow.expires, flow.dest = (lib.lb_clock() + 600_000) & 0xFFFF_FFFF, holder
+        flow.control = lib.LB_CONN_FLOW
+        assert first.census() == {holder}
+    with process("2", left(sizes)) as second:
+        assert second.pinned.taken_over is taken_over
+        assert second.census() == ({holder} if taken_over else frozenset())
+        sentence = "connections refer to 1 destinations of which the record tells nothing"
+        assert second.pinned.lost == (None if taken_over else sentence)
+
+
 def test_half_made_pins_are_given_up_and_removed() -> None:
     with process("1") as first:
         sizes = first.sizes
     (pins,) = find_pins(IDENTITY)
     pins.unpin("lb_services")
-    with process("2", Left(pins, sizes)) as second:
+    with process("2", Left(pins, sizes, KNOWN)) as second:
         assert second.pinned.lost == "there is no pinned lb_services: No such file or directory"
     assert [(one.instance, set(one.names())) for one in find_pins(IDENTITY)] == [("2", STATE)]
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import pytest
@@ -105,10 +106,54 @@ def test_a_record_that_was_damaged_is_refused_or_means_what_it_meant(
     at = data.draw(st.integers(0, len(raw) - 1))
     raw[at] = data.draw(st.integers(0, 255))
     path.write_bytes(raw[: data.draw(st.sampled_from((len(raw), at)))])
-    whole = {HEADER: ((WEB_HELD, DNS_GONE), (WEB_HELD,), ())}
     with suppress(NotARecordError):
-        got = read(path)
-        assert got.services in whole[got.header]
+        assert read(path) == recorded(WEB_HELD, DNS_GONE)
+
+
+def test_a_record_that_lacks_lines_it_was_written_with_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "record"
+    written(path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    for count in range(1, len(lines)):
+        path.write_bytes(b"".join(lines[:count]))
+        with pytest.raises(ValueError, match=f"{count - 1} of {len(lines) - 1} lines are there"):
+            read_record(path)
+
+
+ODD = (
+    '["timeouts"]',
+    '{"timeouts":[]}',
+    '{"key":"web"}',
+    '{"timeouts":{"udp":1e999}}',
+    "7",
+    '{"key":[[],[],[]]}',
+)
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_an_odd_line_with_a_right_checksum_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "record"
+    written(path)
+    path.write_bytes(path.read_bytes() + b"%08x %s\n" % (crc32(text.encode()), text.encode()))
+    with pytest.raises(ValueError, match="not a record of the director's tables"):
+        read_record(path)
+
+
+@pytest.mark.parametrize("change", [{"sets": 3}, {"cpus": 0}, {"since": datetime(2026, 1, 2)}], ids=str)  # noqa: DTZ001
+def test_tables_that_there_can_not_be_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    path = tmp_path / "record"
+    Record(path, replace(HEADER, **change)).write(OPTIONS, ())
+    with pytest.raises(ValueError, match="not a record of the director's tables"):
+        read_record(path)
+
+
+def test_a_directory_is_no_record(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="can not be read: Is a directory"):
+        read_record(tmp_path)
+
+
+def test_the_ids_that_connections_may_refer_to_are_told() -> None:
+    assert recorded(WEB_HELD, DNS_GONE).destination_ids == {1, 2, 3, 7}
 
 
 class NotARecordError(Exception):
