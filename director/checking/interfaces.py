@@ -7,12 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from director.checking.findings import Checked, Finding, Level
-from director.checking.xdp import MERGING, doubts, hindrances
+from director.checking.xdp import LARGEST_FOR_XDP, MERGING, VETH, doubts, hindrances
 from director.model.card import Card, Offload
 from director.model.configuration import Carriage, DatapathKind
-
-LARGEST_FOR_XDP = 3498
-"""The MTU up to which every driver takes an XDP program: a frame, and room before and behind, in one page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ def _state_findings(interface: Interface) -> Iterator[Finding]:
 
 
 def _size_findings(interface: Interface) -> Iterator[Finding]:
-    if interface.mtu > LARGEST_FOR_XDP:
+    if interface.mtu > LARGEST_FOR_XDP and interface.card.driver != VETH:
         yield _note(interface, f"its MTU is {interface.mtu}", "its driver may refuse the xdp program",
                     f"ip link set {interface.name} mtu {LARGEST_FOR_XDP}, or --datapath tc")  # fmt: skip
 

@@ -16,6 +16,10 @@ from director.model.card import Card, Offload, XdpFeature
 
 MERGING = {Offload.LRO: "lro", Offload.GRO_HW: "rx-gro-hw"}
 VETH = "veth"
+LARGEST_FOR_XDP = 3498
+"""The MTU up to which every driver takes an XDP program: a frame, and room before and behind, in one page."""
+LARGEST_PEER = 3506
+"""The MTU of a peer up to which veth takes it where pages have 4096 bytes; its own MTU does not matter."""
 NO_CHECKSUMS = "TCP and UDP through xdp arrive with wrong checksums"
 
 
@@ -45,6 +49,9 @@ def peer_hindrances(card: Card) -> Iterator[Finding]:
     if Offload.CHECKSUM in peer.offloads:
         yield _problem(card, f"{called} leaves checksums to hardware (its tx-checksumming is on)",
                        NO_CHECKSUMS, peer.command("tx", "off"))  # fmt: skip
+    if peer.name and peer.mtu > LARGEST_PEER:
+        yield _problem(card, f"the MTU of {called} is {peer.mtu}", "the kernel refuses the xdp program",
+                       f"{peer.entering}ip link set {peer.name} mtu {LARGEST_FOR_XDP}")  # fmt: skip
 
 
 def doubts(card: Card) -> Iterator[Finding]:

@@ -61,7 +61,9 @@ def within(namespace: int, do: Callable[[], T]) -> T:
 
 def _look(index: int, entering: str) -> Peer:
     name = socket.if_indextoname(index)
-    return Peer(name, entering, offloads(name))
+    with IPRoute() as kernel:
+        (message, *_) = kernel.get_links(index)
+    return Peer(name, entering, offloads(name), message.get_attr("IFLA_MTU") or 0)
 
 
 def _namespaces() -> Iterator[tuple[Path, str]]:

@@ -36,6 +36,8 @@ class Peer:
     name: str | None
     entering: str = ""
     offloads: frozenset[Offload] = frozenset()
+    mtu: int = 0
+    """0 where it is not known."""
 
     def command(self, *arguments: str) -> str:
         """Write the ethtool command that changes it."""

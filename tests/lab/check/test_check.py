@@ -187,10 +187,11 @@ SABOTAGES = (
         (f"problem: br7: its driver has no XDP {DRIVER}",),
     ),
     Sabotage(
-        "frames too large for XDP",
-        "ip link set eth0 mtu 9000; ip netns exec {bridge} ethtool -K port1 gro on tx off", XDP,
-        (("note: eth0: its MTU is 9000 | its driver may refuse the xdp program | "
-         "ip link set eth0 mtu 3498, or --datapath tc"),),
+        "a peer whose frames are too large for XDP, and not that eth0's own are",
+        "ip link set eth0 mtu 9000; ip netns exec {bridge} ethtool -K port1 gro on tx off; "
+        "ip -n {bridge} link set port1 mtu 3507", XDP,
+        (("problem: eth0: the MTU of its peer port1 is 3507 | the kernel refuses the xdp program | "
+         "ip netns exec {bridge} ip link set port1 mtu 3498"),),
     ),
     Sabotage(
         "the older qdisc in the place of ours", "tc qdisc add dev eth0 ingress", (),
@@ -212,7 +213,8 @@ SABOTAGES = (
 @pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda sabotage: sabotage.says)
 def test_what_is_wrong_with_an_interface_is_told(host: Scene, sabotage: Sabotage) -> None:
     host.shell(sabotage.commands.format(bridge=host.bridge.name))
-    assert sorted(host.findings(*sabotage.arguments)) == sorted(sabotage.findings)
+    wanted = [finding.format(bridge=host.bridge.name) for finding in sabotage.findings]
+    assert sorted(host.findings(*sabotage.arguments)) == sorted(wanted)
 
 
 SERVICE_SABOTAGES = (

@@ -29,7 +29,7 @@ def test_a_veth_and_its_peer_are_known(joined: Segment) -> None:
         "veth",
         frozenset({Offload.GRO, Offload.CHECKSUM}),
         frozenset({XdpFeature.BASIC, XdpFeature.REDIRECT}),
-        peer=Peer("eth0", f"ip netns exec {joined.peer_namespace} ", frozenset({Offload.VLAN})),
+        peer=Peer("eth0", f"ip netns exec {joined.peer_namespace} ", frozenset({Offload.VLAN}), 1500),
     )
     assert look_at(joined.inside) == wanted
     assert asyncio.run(look(joined.inside)) == wanted

@@ -29,7 +29,7 @@ def test_a_peer_in_a_named_namespace_is_looked_at(joined: Segment) -> None:
     with joined.peer():
         subprocess.run(["ethtool", "-K", "eth0", "tx", "off", "gro", "on", "tso", "off"], check=True)
     entering = f"ip netns exec {joined.peer_namespace} "
-    assert found(joined.inside) == Peer("eth0", entering, frozenset({Offload.GRO, Offload.VLAN}))
+    assert found(joined.inside) == Peer("eth0", entering, frozenset({Offload.GRO, Offload.VLAN}), 1500)
 
 
 def test_a_peer_in_the_same_namespace_needs_no_entering(joined: Segment) -> None:

@@ -42,6 +42,20 @@ CASES = {
             ),
         ),
     ),
+    "frames that may be too large for xdp": (
+        replace(FIT, carriage=BY_XDP, mtu=9000),
+        (
+            Note(
+                "its MTU is 9000",
+                "its driver may refuse the xdp program",
+                "ip link set eth0 mtu 3498, or --datapath tc",
+            ),
+        ),
+    ),
+    "nothing of a veth's own large frames": (
+        replace(FIT, card=replace(NIC, driver="veth"), carriage=BY_XDP, mtu=9000),
+        (),
+    ),
     "a peer that nobody sees": (
         replace(FIT, card=replace(NIC, peer=Peer(None)), carriage=BY_XDP),
         (

@@ -64,6 +64,20 @@ CASES = {
             ),
         ),
     ),
+    "a peer whose frames are as large as they may be": (
+        replace(VETH, peer=Peer("port1", "ip netns exec far ", mtu=3506)),
+        (),
+    ),
+    "a peer whose frames are too large": (
+        replace(VETH, peer=Peer("port1", "ip netns exec far ", mtu=3507)),
+        (
+            Found(
+                "the MTU of its peer port1 is 3507",
+                "the kernel refuses the xdp program",
+                "ip netns exec far ip link set port1 mtu 3498",
+            ),
+        ),
+    ),
     "a peer that nobody sees, and that does not poll": (
         replace(VETH, xdp=DEAF, peer=Peer(None)),
         (Found("its peer does not poll (its GRO is off)", LOST, "ethtool -K IFNAME gro on"),),
