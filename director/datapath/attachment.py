@@ -114,7 +114,7 @@ class Attachments:
             hold.close()
             self._filters(self._left | self._holds.keys())
             await self._remove_qdisc(interface)
-            why = f"no filter on interface {interface}: {error.args[-1]}"
+            why = f"no filter on {called(interface)}: {error.args[-1]}"
             raise DatapathError(error.code, why) from error
         self._holds[interface] = hold
 
@@ -213,7 +213,14 @@ class Attachments:
 
 def hold_interface(interface: int) -> socket.socket:
     """Hold this interface against other directors in this network namespace, until the socket is closed."""
-    return hold_name(f"guard/{interface}", f"interface {interface} already has a director")
+    return hold_name(f"guard/{interface}", f"{called(interface)} already has a director")
+
+
+def called(interface: int) -> str:
+    """Name an interface for the operator; by its index when it is gone."""
+    with contextlib.suppress(OSError):
+        return socket.if_indextoname(interface)
+    return f"interface {interface}"
 
 
 def is_held(interface: int) -> bool:

@@ -8,7 +8,7 @@ packet.
 from __future__ import annotations
 
 from director.datapath._native import ffi, lib
-from director.datapath.attachment import Classifier
+from director.datapath.attachment import Classifier, called
 from director.datapath.memory import Holders, Memory, check, failure, sets_for
 from director.datapath.pinned import Pinned
 from director.datapath.programs import TableSizes
@@ -64,7 +64,7 @@ class PacketDatapath(Memory):
 
     def add_interface(self, index: int, filter_fd: int) -> None:
         """Forward what comes in on this interface and passes the socket filter."""
-        check(lib.lb_pool_add_interface(self._pool, index, filter_fd), f"no ring on interface {index}")
+        check(lib.lb_pool_add_interface(self._pool, index, filter_fd), f"no ring on {called(index)}")
 
     def remove_interface(self, index: int) -> None:
         """Stop forwarding on this interface, which may be gone already."""

@@ -54,7 +54,7 @@ def test_two_directors_never_share_a_socket_or_an_interface(
             with pytest.raises(DaemonError, match="a director is running"):
                 await clean_up(first.socket)
             said = await clean_up(second.socket)
-            holder = f"interface {joined.inside} already has a director: process {os.getpid()}"
+            holder = f"eth0 already has a director: process {os.getpid()}"
             assert said == CleanUp(left=(f"left the filter on eth0 alone: {holder}",))
             assert await traces(director.kernel, joined, tmp_path) == EVERYTHING
 

@@ -214,7 +214,7 @@ def test_tc_takes_over_where_there_is_a_program_already(joined: Segment) -> None
         async with carried(joined, DatapathKind.XDP) as first, carried(joined, DatapathKind.XDP) as second:
             await take(first)
             await take(second)
-            why = f"no XDP program on interface {joined.inside}: there is one already"
+            why = "no XDP program on eth0: there is one already"
             assert second.datapath.carriage(joined.inside) == Carriage(DatapathKind.TC, why)
             classifier = second.datapath.classifier(joined.inside)
             assert classifier is not None

@@ -74,7 +74,7 @@ def test_the_best_is(card: Card, wanted: Carriage) -> None:
 
 
 def test_the_best_is_tc_where_the_driver_refuses_xdp() -> None:
-    error = DatapathError(errno.EOPNOTSUPP, "no XDP program on interface 2: its driver has no XDP")
+    error = DatapathError(errno.EOPNOTSUPP, "no XDP program on eth0: its driver has no XDP")
     assert Best(lambda _: Card("eth0", "igb")).instead(error) == Carriage(DatapathKind.TC, str(error))
 
 
