@@ -19,6 +19,10 @@ from director.control.client import Client, ControlError, RefusedError
 
 SOCKET = "director.socket"
 COMPLETION_SECONDS = 1.0
+SERVERS = (
+    ("destination already exists: ", "server already exists: "),
+    ("no such destination: ", "no such server: "),
+)
 
 
 class Failure(click.ClickException):
@@ -46,9 +50,16 @@ class Root(InOrder):
         except BrokenPipeError:
             raise  # the reader has seen enough: click ends quietly
         except (ControlError, ConfigError) as error:
-            raise Failure(str(error)) from error
+            raise Failure(_as_named_here(str(error))) from error
         except OSError as error:
             raise Failure(_words(error)) from error
+
+
+def _as_named_here(sentence: str) -> str:
+    """Call a destination of the API's what the commands call it."""
+    for theirs, ours in SERVERS:
+        sentence = sentence.replace(theirs, ours)
+    return sentence
 
 
 def _words(error: OSError) -> str:

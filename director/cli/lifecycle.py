@@ -18,6 +18,7 @@ from director.cli import printing
 from director.cli.calling import Failure, client, socket_path
 from director.cli.options import as_json, socket_again, words
 from director.control import client as control
+from director.control.client import Client, Json, RefusedError
 from director.model.configuration import DatapathKind
 
 LOG_FORMATS = ("text", "json")
@@ -50,7 +51,7 @@ def run(
     SIGTERM ends it cleanly, SIGUSR1 too but leaves forwarding on where the data path can, SIGHUP reads the
     configuration file again. What --datapath and --interface say wins over the file.
     """
-    _need_root("run")
+    _need_root("run", "for packet sockets and addresses")
     from director import daemon
 
     options = daemon.Options(
@@ -72,7 +73,7 @@ def run(
 def stop(*, leave_running: bool, as_json: bool) -> None:
     """Stop the running director and wait until it has gone."""
     director = client()
-    answer = director.post("/v1/stop", leave_running="true") if leave_running else director.post("/v1/stop")
+    answer = _left(director) if leave_running else director.post("/v1/stop")
     if as_json:
         printing.show_json(answer)
     deadline = time.monotonic() + STOP_SECONDS
@@ -84,6 +85,15 @@ def stop(*, leave_running: bool, as_json: bool) -> None:
         time.sleep(LOOK_SECONDS)
     if leave_running and not as_json:
         click.echo("forwarding goes on: `director run` takes it over, `director cleanup` ends it")
+
+
+def _left(director: Client) -> Json:
+    """Have it end and leave forwarding on; where nothing could take that over, it runs on."""
+    try:
+        return director.post("/v1/stop", leave_running="true")
+    except RefusedError as refusal:
+        why = "; ".join(fault.message for fault in refusal.faults)
+        raise Failure(f"forwarding can not be left on: {why}; the director runs on") from refusal
 
 
 def _is_gone(state: Path) -> bool:
@@ -106,7 +116,7 @@ def cleanup() -> None:
     Programs, filters, qdiscs and addresses of one that was killed, or stopped with --leave-running, and its
     files; a director that lives is left alone.
     """
-    _need_root("cleanup")
+    _need_root("cleanup", "to remove programs, filters, qdiscs and addresses")
     from pyroute2.netlink.exceptions import NetlinkError
 
     from director import daemon
@@ -115,12 +125,10 @@ def cleanup() -> None:
         sentences = daemon.cleanup(control.socket_path(socket_path()))
     except NetlinkError as error:
         raise Failure(f"the kernel refuses to clean up: {os.strerror(error.code).lower()}") from error
-    for sentence in sentences:
+    for sentence in sentences or ("nothing left to remove",):
         click.echo(sentence)
 
 
-def _need_root(verb: str) -> None:
+def _need_root(verb: str, what_for: str) -> None:
     if os.geteuid() != 0:
-        raise Failure(
-            f"director {verb} needs root, for packet sockets and addresses; this is user {os.geteuid()}"
-        )
+        raise Failure(f"director {verb} needs root, {what_for}; this is user {os.geteuid()}")

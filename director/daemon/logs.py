@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from datetime import UTC, datetime
 from enum import Enum
 
 import structlog
@@ -16,6 +17,11 @@ class LogFormat(Enum):
 
     TEXT = "text"
     JSON = "json"
+
+
+def stamp(when: datetime) -> str:
+    """Write a time as the log's own are written for machines."""
+    return when.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def set_up(log_format: LogFormat) -> None:

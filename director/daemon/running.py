@@ -34,6 +34,7 @@ from director.daemon.inheritance import Inheritance, look
 from director.daemon.interfaces import Interfaces
 from director.daemon.journal import Borrowed, Journal, journal_path, own_namespace
 from director.daemon.keeping import Keeper
+from director.daemon.logs import stamp
 from director.daemon.notify import Notifier
 from director.daemon.numbers import Numbers
 from director.daemon.options import Options
@@ -163,6 +164,7 @@ class Running:
             _tell(await clean_up(self._options.socket))
             if recorded is not None:
                 log.warning("connections given up", why="the data path `packet` can not take tables over")
+            log.info("connections will not outlive this process", why=keeper.why_not)
             return Borrowed(own_namespace(), os.getpid())
         _tell(inheritance.said)
         if pinned.lost is not None:
@@ -173,7 +175,7 @@ class Running:
                 log.warning(
                     "the table keeps its size", why="it is taken over", then="it changes after a stop"
                 )
-            log.info("tables taken over", services=len(recorded.services), since=str(recorded.header.since))
+            log.info("tables taken over", services=len(recorded.services), since=stamp(recorded.header.since))
         keeper.begin(self._options.socket, pinned, datapath.sizes, recorded if pinned.taken_over else None)
         return inheritance.borrowed
 

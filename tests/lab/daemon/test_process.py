@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -52,9 +53,9 @@ def command(control: Path, kept: list[str]) -> list[str]:
 
 
 @contextmanager
-def running(control: Path) -> Iterator[subprocess.Popen[str]]:
+def running(control: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
     """A director that is ready, and gone after the block, however that ends."""
-    process = subprocess.Popen(command(control, capabilities()), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*command(control, capabilities()), *words], stderr=subprocess.PIPE, text=True)
     try:
         eventually(lambda: process.poll() is not None or control.is_socket(), "it did not listen", 20)
         yield process
@@ -107,6 +108,43 @@ def test_what_a_killed_director_left_is_taken_over_by_the_next(joined: Segment, 
         assert second.stderr is not None
         assert '"event": "tables taken over"' in second.stderr.read()
     assert found(joined, control.parent) == NOTHING
+
+
+def test_where_nothing_outlives_the_process_the_start_says_so_and_none_is_left_running(
+    joined: Segment, control: Path
+) -> None:
+    why = "the data path `packet` ends with its process"
+    with running(control, "--datapath", "packet") as process:
+        refused = director("--socket", str(control), "stop", "--leave-running")
+        assert (refused.returncode, refused.stderr) == (
+            1,
+            f"forwarding can not be left on: {why}; the director runs on\n",
+        )
+        assert director("--socket", str(control), "stop").returncode == 0
+        assert process.wait(5) == 0
+        assert process.stderr is not None
+        told = [json.loads(line) for line in process.stderr]
+    assert [one["why"] for one in told if one["event"] == "connections will not outlive this process"] == [
+        why
+    ]
+    assert found(joined, control.parent) == NOTHING
+
+
+def test_after_a_stop_that_leaves_it_running_forwarding_is_said_to_go_on(
+    joined: Segment, control: Path
+) -> None:
+    with running(control) as process:
+        assert director("--socket", str(control), "stop", "--leave-running").returncode == 0
+        assert process.wait(5) == 0
+    asked = director("--socket", str(control), "status")
+    goes_on = "the next `director run` takes it over, `director cleanup` ends it"
+    assert (asked.returncode, asked.stderr) == (
+        1,
+        f"the director at {control} was stopped and left forwarding on: {goes_on}\n",
+    )
+    assert director("--socket", str(control), "cleanup").returncode == 0
+    assert found(joined, control.parent) == NOTHING
+    assert director("--socket", str(control), "cleanup").stdout == "nothing left to remove\n"
 
 
 def test_cleanup_leaves_a_living_director_alone_and_nothing_of_a_dead_one(

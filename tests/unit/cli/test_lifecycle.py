@@ -38,7 +38,7 @@ def test_stop_that_can_not_leave_forwarding_on_says_why(
     director.why_not_left = "nothing is pinned"
     result = run("stop", "--leave-running")
     assert (result.exit_code, director.leaves, socket.exists()) == (1, 0, True)
-    assert "nothing is pinned" in result.output
+    assert result.output == "forwarding can not be left on: nothing is pinned; the director runs on\n"
 
 
 def test_stop_as_json_is_the_answer_of_the_api(director: StoppableDirector, run: Run) -> None:
@@ -63,25 +63,33 @@ def test_an_empty_socket_is_refused_in_words(verb: str, run: Run) -> None:
     )
 
 
-@pytest.mark.parametrize("verb", ["run", "cleanup"])
-def test_only_root_may_touch_the_machine(verb: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("verb", "what_for"),
+    [
+        ("run", "for packet sockets and addresses"),
+        ("cleanup", "to remove programs, filters, qdiscs and addresses"),
+    ],
+)
+def test_only_root_may_touch_the_machine(
+    verb: str, what_for: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     result = run(verb)
     assert (result.exit_code, result.output) == (
         1,
-        f"director {verb} needs root, for packet sockets and addresses; this is user 1000\n",
+        f"director {verb} needs root, {what_for}; this is user 1000\n",
     )
 
 
 @needs("root", "netns")
-def test_cleanup_where_nothing_was_left_says_nothing(socket: Path) -> None:
+def test_cleanup_where_nothing_was_left_says_so(socket: Path) -> None:
     done = subprocess.run(
         ["unshare", "--net", PROGRAM, "cleanup", "--socket", socket],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "nothing left to remove\n", "")
 
 
 @needs("root", "netns")

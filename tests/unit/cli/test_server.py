@@ -80,7 +80,7 @@ def test_a_deleted_server_is_gone(director: StoppableDirector, run: Run) -> None
 REFUSED = [
     (
         ("add", "tcp:192.0.2.1:80", "10.0.0.2", "--method", "dr"),
-        "destination already exists: tcp:192.0.2.1:80 -> 10.0.0.2:80",
+        "server already exists: tcp:192.0.2.1:80 -> 10.0.0.2:80",
     ),
     (("add", "tcp:192.0.2.9:80", "10.0.0.2", "--method", "dr"), "no such service: tcp:192.0.2.9:80"),
     (
@@ -97,11 +97,11 @@ REFUSED = [
     ),
     (
         ("edit", "tcp:192.0.2.1:80", "10.0.0.9", "--weight", "2"),
-        "no such destination: tcp:192.0.2.1:80 -> 10.0.0.9:80",
+        "no such server: tcp:192.0.2.1:80 -> 10.0.0.9:80",
     ),
     (
         ("delete", "tcp:192.0.2.1:80", "10.0.0.9"),
-        "no such destination: tcp:192.0.2.1:80 -> 10.0.0.9:80",
+        "no such server: tcp:192.0.2.1:80 -> 10.0.0.9:80",
     ),
     (("list", "tcp:192.0.2.9:80"), "no such service: tcp:192.0.2.9:80"),
 ]

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 
 import pytest
 import structlog
 
-from director.daemon.logs import LogFormat, set_up
+from director.daemon.logs import LogFormat, set_up, stamp
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +26,11 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     fields = json.loads(line)
     assert fields.pop("timestamp").endswith("Z")
     assert fields == {"event": "interface not taken", "interface": "eth0", "level": "warning"}
+
+
+def test_times_that_are_told_are_written_as_the_logs_own() -> None:
+    when = datetime(2026, 11, 24, 12, 31, 12, 746369, timezone(timedelta(hours=2)))
+    assert stamp(when) == "2026-11-24T10:31:12.746369Z"
 
 
 def test_text_has_the_time_but_for_the_journal_which_has_its_own(
