@@ -19,8 +19,16 @@ from pyroute2 import AsyncIPRoute
 
 from director.daemon.errors import DaemonError
 from director.daemon.identity import identity_of
-from director.daemon.journal import Borrowed, journal_path, namespace_exists, own_namespace, read_journal
-from director.daemon.record import is_record, record_path
+from director.daemon.journal import (
+    Borrowed,
+    is_begun_journal,
+    journal_path,
+    namespace_exists,
+    own_namespace,
+    read_journal,
+)
+from director.daemon.record import is_begun_record, is_record, record_path
+from director.daemon.replacing import unfinished
 from director.datapath.attachment import (
     OUR_NAMES,
     has_clsact,
@@ -55,7 +63,7 @@ async def clean_up(control_socket: Path) -> CleanUp:
         said += await _qdiscs(kernel, names, borrowed.qdiscs)
         said += CleanUp(_pins(identity_of(own_namespace(), control_socket)))
         said += CleanUp(await _addresses(kernel, names, borrowed))
-    return said + CleanUp(_files(control_socket))
+    return said + _files(control_socket)
 
 
 def refuse_while_running(control_socket: Path) -> None:
@@ -130,12 +138,29 @@ async def _addresses(kernel: AsyncIPRoute, names: Mapping[int, str], borrowed: B
     )
 
 
-def _files(control_socket: Path) -> tuple[str, ...]:
+def _files(control_socket: Path) -> CleanUp:
     files = (control_socket, journal_path(control_socket), record_path(control_socket))
     left = [path for path in files if _is_ours(path)]
     for path in left:
         path.unlink(missing_ok=True)
-    return tuple(f"removed {path}" for path in left)
+    record = record_path(control_socket)
+    odd = (f"left {record} alone: it is a directory",) if record.is_dir() else ()
+    removed = tuple(f"removed {path}" for path in left)
+    return CleanUp(removed + remove_unfinished(control_socket), odd)
+
+
+def remove_unfinished(control_socket: Path) -> tuple[str, ...]:
+    """Remove files that a director was writing when it was killed."""
+    journal = unfinished(journal_path(control_socket))
+    record = unfinished(record_path(control_socket))
+    left = [
+        path
+        for path, is_begun in ((journal, is_begun_journal), (record, is_begun_record))
+        if path.is_file() and is_begun(path)
+    ]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return tuple(f"removed {path}, which was not finished" for path in left)
 
 
 def _is_ours(path: Path) -> bool:

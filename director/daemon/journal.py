@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from netaddr import AddrFormatError, IPAddress
 
+from director.daemon.replacing import replace_file
 from director.host.addresses import HeldAddress
 
 OWN_NAMESPACE = Path("/proc/self/ns/net")
@@ -101,10 +102,7 @@ class Journal:
             self._path.unlink(missing_ok=True)
 
     def _write(self, borrowed: Borrowed) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        new = self._path.with_name(f"{self._path.name}.new")
-        new.write_text(borrowed.to_json())
-        new.replace(self._path)
+        replace_file(self._path, borrowed.to_json().encode())
         self._borrowed = borrowed
 
 
@@ -118,6 +116,15 @@ def read_journal(path: Path) -> Borrowed | None:
         return Borrowed.from_json(path.read_text())
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise ValueError(f"not a state file of the director: {error.strerror}") from error
+
+
+def is_begun_journal(path: Path) -> bool:
+    """Say whether a file is the beginning of a journal, if only of its first bytes."""
+    beginning = b'{\n "namespace": '
+    with path.open("rb") as file:
+        return beginning.startswith(file.read(len(beginning)))
 
 
 def own_namespace() -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 from netaddr import AddrFormatError, IPAddress
 
+from director.daemon.replacing import not_written, replace_file
 from director.model import (
     Configuration,
     Destination,
@@ -104,9 +106,22 @@ def _recorded(raw: bytes) -> Recorded:
 
 def is_record(path: Path) -> bool:
     """Say whether a file is a record, or the beginning of one."""
-    beginning = f'{{"what":"{WHAT}"'.encode()
+    beginning = _beginning()
     with path.open("rb") as file:
         return file.read(9 + len(beginning))[9:] == beginning
+
+
+def is_begun_record(path: Path) -> bool:
+    """Say whether a file is the beginning of a record, if only of its first bytes."""
+    beginning = _beginning()
+    with path.open("rb") as file:
+        first = file.read(9 + len(beginning))
+    checksum = first[:9].rstrip(b" ")
+    return all(byte in b"0123456789abcdef" for byte in checksum) and beginning.startswith(first[9:])
+
+
+def _beginning() -> bytes:
+    return f'{{"what":"{WHAT}"'.encode()
 
 
 class Record:
@@ -119,20 +134,20 @@ class Record:
         self._grown = 0
 
     def write(self, options: Configuration, services: Iterable[HeldService]) -> None:
-        """Write everything anew; of `options` timeouts and tunables."""
+        """Write everything anew, or leave the one before; of `options` timeouts and tunables."""
         values = [_options_value(options), *map(_held_value, services)]
         lines = b"".join(map(_line, (_header_value(self._header) | {"lines": len(values)}, *values)))
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        new = self._path.with_name(f"{self._path.name}.new")
-        new.write_bytes(lines)
-        new.replace(self._path)
+        replace_file(self._path, lines)
         self._whole, self._grown = len(lines), 0
 
     def add(self, options: Configuration, services: Iterable[HeldService]) -> None:
-        """Tell what is held for these services now."""
+        """Tell what is held for these services now. After a DaemonError what is written is not whole."""
         lines = b"".join(_line(_held_value(one)) for one in services) + _line(_options_value(options))
-        with self._path.open("ab") as file:
-            file.write(lines)
+        try:
+            with self._path.open("ab") as file:
+                file.write(lines)
+        except OSError as error:
+            raise not_written(self._path, error) from error
         self._grown += len(lines)
 
     @property
@@ -141,7 +156,13 @@ class Record:
         return self._grown > 2 * self._whole + (1 << 20)
 
     def remove(self) -> None:
-        self._path.unlink(missing_ok=True)
+        remove_record(self._path)
+
+
+def remove_record(path: Path) -> None:
+    """Remove a record; a directory in its place is somebody else's."""
+    with suppress(IsADirectoryError):
+        path.unlink(missing_ok=True)
 
 
 def _line(value: Any) -> bytes:

@@ -27,7 +27,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from director.config.errors import ConfigError
 from director.control.server import ControlServer
 from director.daemon.carrier import Datapath
-from director.daemon.cleanup import CleanUp, clean_up, refuse_while_running
+from director.daemon.cleanup import CleanUp, clean_up, refuse_while_running, remove_unfinished
 from director.daemon.conductor import Conductor
 from director.daemon.identity import hold_identity
 from director.daemon.inheritance import Inheritance, look
@@ -166,7 +166,7 @@ class Running:
                 log.warning("connections given up", why="the data path `packet` can not take tables over")
             log.info("connections will not outlive this process", why=keeper.why_not)
             return Borrowed(own_namespace(), os.getpid())
-        _tell(inheritance.said)
+        _tell(inheritance.said + CleanUp(remove_unfinished(self._options.socket)))
         if pinned.lost is not None:
             log.warning("connections given up", why=pinned.lost)
         if recorded is not None and pinned.taken_over:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from netaddr import IPAddress
 
+from director.daemon.errors import DaemonError
 from director.daemon.journal import (
     Borrowed,
     Journal,
@@ -69,6 +70,23 @@ def test_a_director_that_changed_nothing_writes_nothing(tmp_path: Path) -> None:
 def test_another_file_is_not_taken_for_a_journal(text: str) -> None:
     with pytest.raises(ValueError, match="not a state file of the director"):
         Borrowed.from_json(text)
+
+
+def test_a_journal_that_can_not_be_written_is_named_and_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    journal = Journal(path)
+    journal.record_qdiscs(frozenset({3}))
+    (tmp_path / "state.json.new").symlink_to("/dev/full")
+    with pytest.raises(DaemonError) as caught:
+        journal.record_qdiscs(frozenset({3, 4}))
+    assert str(caught.value) == f"{path} can not be written: No space left on device"
+    assert read_journal(path) == Borrowed(own_namespace(), os.getpid(), frozenset({3}))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_directory_is_no_journal(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not a state file of the director: Is a directory"):
+        read_journal(tmp_path)
 
 
 def test_the_journal_lies_beside_the_socket() -> None:
