@@ -178,6 +178,23 @@ def test_a_flood_of_acks_gets_no_more_than_half_open_connections(make: Make) -> 
     assert {entry.state for entry in host.connections(1000)} == {State.SYN_RECV}
 
 
+@pytest.mark.parametrize("method", [DR, NAT])
+def test_a_flood_of_first_fragments_takes_nobodys_place(make: Make, method: ForwardingMethod) -> None:
+    host = make()
+    host.apply(setting(crowded_web(method)))
+    before = [address(number) for number in range(8)]
+    for client in before:
+        send(host, tcp("S", client=client))
+    for number in range(FLOOD):
+        piece = tcp("S", b"12345678", client=address(5000), id=number, flags="MF", frag=0)
+        assert send(host, piece, 1500 + number).reason in {"new", "hit"}
+    for client in before:
+        assert send(host, tcp("A", client=client), 2000).reason == "hit"
+    for number in range(20, 32):
+        handshake = [send(host, tcp(bits, client=address(number)), 2000).reason for bits in "SA"]
+        assert handshake == ["new", "hit"]
+
+
 def test_ends_of_unknown_connections_open_none(make: Make) -> None:
     host = make()
     host.apply(setting(crowded_web(DR)))

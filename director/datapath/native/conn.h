@@ -229,35 +229,60 @@ static LB_INLINE int lb_conn_take(struct lb_ctx *ctx, u32 now, struct lb_found *
 	return 1;
 }
 
-/* Whether a connection gives way to a new one when no place is free: anybody can open such ones without an answer. */
-static LB_INLINE int lb_conn_yields(u64 control)
+/*
+ * How readily an entry gives way when no place is free. Anybody can have half-open and UDP flows without an answer, and
+ * any number of entries for fragments from a single flow: those go first, and take the place of none but each other.
+ */
+enum lb_conn_yield {
+	LB_YIELD_NEVER,
+	LB_YIELD_TO_FLOW,
+	LB_YIELD_TO_ALL,
+};
+
+static LB_INLINE enum lb_conn_yield lb_conn_yields(u64 control)
 {
 	u8 state = lb_control_state(control);
 
-	return lb_control_kind(control) == LB_CONN_FLOW && (state == LB_S_SYN_RECV || state == LB_S_UDP);
+	if (lb_control_kind(control) == LB_CONN_FRAGMENT)
+		return LB_YIELD_TO_ALL;
+	if (lb_control_kind(control) == LB_CONN_FLOW && (state == LB_S_SYN_RECV || state == LB_S_UDP))
+		return LB_YIELD_TO_FLOW;
+	return LB_YIELD_NEVER;
 }
 
-/* For how many ms it has been idle. Less than nothing, when timeouts were shortened meanwhile. */
-static LB_INLINE s32 lb_conn_idle(struct lb_ctx *ctx, u32 now, const struct lb_conn *conn, u64 control)
+/*
+ * Who gives way first among those that do: fragments, then by the ms that they have been idle, which are less than none
+ * when timeouts were shortened meanwhile.
+ */
+static LB_INLINE s32 lb_conn_turn(struct lb_ctx *ctx, u32 now, const struct lb_conn *conn, u64 control)
 {
-	return (s32)(now + lb_timeout_ms(ctx, lb_image(ctx), 0, lb_control_state(control)) - conn->expires);
+	s32 idle = (s32)(now + lb_timeout_ms(ctx, lb_image(ctx), 0, lb_control_state(control)) - conn->expires);
+
+	return lb_conn_yields(control) == LB_YIELD_TO_ALL ? idle + LB_FRAGMENTS_FIRST : idle;
 }
 
-/* Take this place if nobody is in it; else remember it in `victim` if its connection yields and is idle for longer. */
-static LB_INLINE int lb_conn_try(struct lb_ctx *ctx, u32 now, u64 hash, struct lb_found *place, u32 *victim,
-				 s32 *longest)
+/* Where a search for a place is: who would give way to what `asks` for one, and its turn. */
+struct lb_yielding {
+	enum lb_conn_yield asks;
+	u32 victim;
+	s32 turn;
+};
+
+/* Take this place if nobody is in it; else remember it if its entry gives way, and before others. */
+static LB_INLINE int lb_conn_try(struct lb_ctx *ctx, u32 now, u64 hash, struct lb_found *place,
+				 struct lb_yielding *yielding)
 {
-	s32 idle;
+	s32 turn;
 
 	place->control = lb_conn_control(place->conn);
 	if (lb_conn_claimable(place->conn, place->control, now) && lb_conn_take(ctx, now, place, hash))
 		return 1;
-	if (!lb_conn_yields(place->control))
+	if (lb_conn_yields(place->control) < yielding->asks)
 		return 0;
-	idle = lb_conn_idle(ctx, now, place->conn, place->control);
-	if (*victim == LB_CONN_NOBODY || idle > *longest) {
-		*victim = place->index;
-		*longest = idle;
+	turn = lb_conn_turn(ctx, now, place->conn, place->control);
+	if (yielding->victim == LB_CONN_NOBODY || turn > yielding->turn) {
+		yielding->victim = place->index;
+		yielding->turn = turn;
 	}
 	return 0;
 }
@@ -271,40 +296,44 @@ static LB_INLINE void lb_crowd(struct lb_ctx *ctx, u32 now)
 		*until = (now + LB_CROWDED_MS) | 1; /* 0 means never */
 }
 
-/* Claim a place: its index, and its control word while it is claimed. LB_CONN_NOBODY when there is none. */
-LB_SUBPROGRAM u32 lb_conn_reserve(struct lb_ctx *ctx, u32 now, u64 hash, u64 *control)
+/*
+ * Claim a place for what `asks` for it: its index, and its control word while it is claimed. LB_CONN_NOBODY when there
+ * is none.
+ */
+LB_SUBPROGRAM u32 lb_conn_reserve(struct lb_ctx *ctx, u32 now, u64 hash, u64 *control, u32 asks)
 {
-	u32 victim = LB_CONN_NOBODY;
+	struct lb_yielding yielding = {.asks = asks, .victim = LB_CONN_NOBODY};
 	struct lb_found place;
-	s32 longest = 0;
 
 	if (!control)
 		return LB_CONN_NOBODY;
 	for (u32 i = 0; i < LB_SETS * LB_WAYS; i++) {
 		place.index = lb_conn_place(ctx, hash, i);
 		place.conn = lb_conn_at(ctx, place.index);
-		if (place.conn && lb_conn_try(ctx, now, hash, &place, &victim, &longest)) {
+		if (place.conn && lb_conn_try(ctx, now, hash, &place, &yielding)) {
 			*control = place.control;
 			return place.index;
 		}
 	}
-	lb_crowd(ctx, now);
-	place.index = victim;
-	place.conn = lb_conn_at(ctx, victim);
-	if (victim == LB_CONN_NOBODY || !place.conn)
+	if (asks == LB_YIELD_TO_FLOW && yielding.turn < LB_FRAGMENTS_FIRST / 2) /* no mere fragment gives way */
+		lb_crowd(ctx, now);
+	place.index = yielding.victim;
+	place.conn = lb_conn_at(ctx, yielding.victim);
+	if (yielding.victim == LB_CONN_NOBODY || !place.conn)
 		return LB_CONN_NOBODY;
 	place.control = lb_conn_control(place.conn);
-	if (!lb_conn_yields(place.control) || !lb_conn_take(ctx, now, &place, hash))
+	if (lb_conn_yields(place.control) < yielding.asks || !lb_conn_take(ctx, now, &place, hash))
 		return LB_CONN_NOBODY;
 	*control = place.control;
 	return place.index;
 }
 
 /*
- * Claim a place for a key with this hash. When none is free, the half-open or UDP connection that has been idle for longest gives
- * way: a flood then fights for places with itself, not with established connections. 0 when there is none of those.
+ * Claim a place for a key with this hash. When none is free, another entry may give way to what `asks`: a flood then
+ * fights for places with itself, not with established connections. 0 when there is none of those.
  */
-static LB_INLINE int lb_conn_claim(struct lb_ctx *ctx, u32 now, u64 hash, struct lb_found *found)
+static LB_INLINE int lb_conn_claim(struct lb_ctx *ctx, u32 now, u64 hash, enum lb_conn_yield asks,
+				   struct lb_found *found)
 {
 	u32 index = lb_conn_place(ctx, hash, 0);
 	struct lb_conn *conn = lb_conn_at(ctx, index);
@@ -313,7 +342,7 @@ static LB_INLINE int lb_conn_claim(struct lb_ctx *ctx, u32 now, u64 hash, struct
 	*found = (struct lb_found){.conn = conn, .control = control, .index = index};
 	if (conn && lb_control_kind(control) <= LB_CONN_DEAD && lb_conn_take(ctx, now, found, hash))
 		return 1;
-	index = lb_conn_reserve(ctx, now, hash, &control);
+	index = lb_conn_reserve(ctx, now, hash, &control, asks);
 	conn = lb_conn_at(ctx, index);
 	if (index == LB_CONN_NOBODY || !conn)
 		return 0;

@@ -21,6 +21,7 @@ enum {
 	LB_SETS = 4, /* that an entry can stand in: with two, one in 7,000 found no place in a half-full table */
 	LB_CROWDED_MS = 10000, /* for how long the table counts as crowded after the last sign of it */
 	LB_CROWDED_STEP_MS = 1000,
+	LB_FRAGMENTS_FIRST = 1 << 30, /* ms, longer than anything is idle */
 };
 
 /* Place 0 is nobody's: peer 0 means none. It is BUSY from the start, since an empty place ends searches. */

@@ -168,7 +168,7 @@ LB_SUBPROGRAM u32 lb_enter_reply(struct lb_ctx *ctx, const struct lb_packet *pac
 	if (!packet || !dest || !control)
 		return LB_CONN_NOBODY;
 	key = lb_reply_key(packet, dest);
-	if (!lb_conn_claim(ctx, packet->now, lb_key_hash(ctx, &key), &reply))
+	if (!lb_conn_claim(ctx, packet->now, lb_key_hash(ctx, &key), LB_YIELD_TO_FLOW, &reply))
 		return LB_CONN_NOBODY;
 	lb_conn_write_key(reply.conn, &key);
 	lb_write_client(ctx, reply.conn);
@@ -199,7 +199,7 @@ static LB_INLINE int lb_flow_open(struct lb_ctx *ctx, const struct lb_image_head
 {
 	struct lb_found reply = {0};
 
-	if (!lb_conn_claim(ctx, packet->now, packet->hash, flow))
+	if (!lb_conn_claim(ctx, packet->now, packet->hash, LB_YIELD_TO_FLOW, flow))
 		return 0;
 	lb_conn_write_key(flow->conn, &packet->key);
 	flow->conn->dest = id;
@@ -241,7 +241,9 @@ LB_SUBPROGRAM int lb_enter_fragment(struct lb_ctx *ctx, const struct lb_packet *
 		return 0;
 	key = lb_fragment_key(packet);
 	hash = lb_key_hash(ctx, &key);
-	if (!lb_conn_find(ctx, packet->now, &key, hash, &piece) && !lb_conn_claim(ctx, packet->now, hash, &piece))
+	if (lb_conn_find(ctx, packet->now, &key, hash, &piece)) /* of an earlier packet: its number has come round */
+		lb_conn_kill(ctx, packet->now, &piece);
+	if (!lb_conn_claim(ctx, packet->now, hash, LB_YIELD_TO_ALL, &piece))
 		return 0;
 	lb_conn_write_key(piece.conn, &key);
 	piece.conn->peer = index;
