@@ -70,7 +70,7 @@ class Faults(Answer):
 
 
 class ErrorAnswer(Answer):
-    """Why a request was refused; nothing was changed."""
+    """Why a request was refused; nothing was changed. With a status of 5xx: what the machine did not do."""
 
     error: Faults
 

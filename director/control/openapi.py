@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from director.config.address import A_SERVICE
-from director.control.answers import ErrorAnswer
+from director.control.answers import ChangesAnswer, ErrorAnswer
 from director.control.handlers import JSON
 from director.control.routes import ROUTES, Route
 
@@ -98,6 +98,7 @@ def _responses(route: Route, references: Any) -> Json:
         good["content"] = content
     refused = {"schema": references[ErrorAnswer, "serialization"]}
     statuses = (400, *route.refusals, *((408, 413, 415) if route.request else ()))
+    statuses += (500, 507) if route.response is ChangesAnswer else ()
     bad = {str(each): {"description": _phrase(each), "content": {JSON: refused}} for each in statuses}
     return {str(route.status): good, **bad}
 

@@ -8,6 +8,7 @@ in an answer of 2xx or 4xx: a 5xx is a bug of ours or a failure of the machine.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,6 +32,7 @@ BODY_SECONDS = 10.0
 STOP_SECONDS = 2.0
 PART = 2**14  # bytes of a long answer that are written at once
 LINGERING_SECONDS = 1.0  # for the rest of a body that was refused
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _CONFLICTS = {
     Conflict.NONE: HTTPStatus.BAD_REQUEST,
     Conflict.MISSING: HTTPStatus.NOT_FOUND,
@@ -220,6 +222,14 @@ async def _refusals_in_words(request: web.Request, handler: Serve) -> web.Stream
         response = _refused(refusal.status, (refusal.fault,))
         response.force_close()
         return response
+    except ConnectionError:  # the caller has gone
+        raise
+    except OSError as error:  # the machine's: what was in force then is in the sentence
+        logging.getLogger("director.control").error("%s %s: %s", request.method, request.path, error)
+        status = (
+            HTTPStatus.INSUFFICIENT_STORAGE if error.errno in NO_ROOM else HTTPStatus.INTERNAL_SERVER_ERROR
+        )
+        return _refused(status, (Fault("", "", "", str(error)),))
     except web.HTTPNotFound:
         return _refused(HTTPStatus.NOT_FOUND, (_wrong("path", request.path, "a path of /v1/openapi.json"),))
     except web.HTTPMethodNotAllowed as error:

@@ -27,6 +27,9 @@ from director.model import Configuration
 
 log = structlog.get_logger()
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+Failures = tuple[OSError | NetlinkError, ...]
+
 
 class Conductor:
     """The turns. `events` is the queue that every shell emits to."""
@@ -49,11 +52,17 @@ class Conductor:
         self._turn = asyncio.Lock()
 
     async def apply(self, configuration: Configuration) -> None:
-        """Put a configuration in force; DaemonError when the machine did not take all of it."""
+        """Put a configuration in force; DaemonError when the machine did not take all of it, ENOSPC
+        where a file found no room.
+        """
         ways = await self._scout.ways(self._engine.new_addresses(configuration))
         failures = await self._take(self._waiting(ConfigurationApplied(configuration), *ways))
         if failures:
-            raise DaemonError(errno.EIO, f"not all of the configuration is in force: {'; '.join(failures)}")
+            full = any(isinstance(one, OSError) and one.errno in NO_ROOM for one in failures)
+            raise DaemonError(
+                errno.ENOSPC if full else errno.EIO,
+                f"not all of the configuration is in force: {'; '.join(map(str, failures))}",
+            )
 
     async def attend(self) -> None:
         """Take events as they come, until cancelled."""
@@ -69,7 +78,7 @@ class Conductor:
         waiting = [self._events.get_nowait() for _ in range(self._events.qsize())]
         return (*waiting, *last)
 
-    async def _take(self, events: Sequence[Event]) -> tuple[str, ...]:
+    async def _take(self, events: Sequence[Event]) -> Failures:
         async with self._turn:
             try:
                 await self._follow_links(events)
@@ -89,12 +98,12 @@ class Conductor:
         if taken:
             await self._orders.hold_addresses()
 
-    async def _carry_out(self, commands: Iterable[Command]) -> tuple[str, ...]:
-        failures = []
+    async def _carry_out(self, commands: Iterable[Command]) -> Failures:
+        failures: list[OSError | NetlinkError] = []
         for command in commands:
             try:
                 await self._orders.carry_out(command)
             except (OSError, NetlinkError) as error:
                 log.error("order failed", order=type(command).__name__, why=str(error))
-                failures.append(str(error))
+                failures.append(error)
         return tuple(failures)

@@ -6,6 +6,7 @@ conductor.
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import time
@@ -21,6 +22,7 @@ from director.config.errors import ConfigError, Fault
 from director.config.sharing import sharing
 from director.daemon.carrier import Datapath
 from director.daemon.conductor import Conductor
+from director.daemon.errors import DaemonError
 from director.daemon.interfaces import Interfaces
 from director.daemon.keeping import Keeper
 from director.daemon.numbers import Numbers
@@ -68,17 +70,34 @@ class Port:
         return self.engine.configuration
 
     async def apply(self, configuration: Configuration) -> tuple[Change, ...]:
-        """Put the configuration in force; ConfigError where the director has no room for it."""
+        """Put the configuration in force; ConfigError where the director has no room for it.
+
+        Where a file finds no room (DaemonError, ENOSPC), the configuration before is put back in force.
+        """
         before = self.engine.configuration
         configuration = sharing(before, configuration)
         refused = self.engine.why_refused(configuration)
         if refused is not None:
             raise ConfigError([Fault("", "too much", "what there is room for", refused)])
         changes = diff(before, configuration)
-        await self.conductor.apply(configuration)
+        is_first = self.engine.generation == 0  # what one before left must not be taken back
+        try:
+            await self.conductor.apply(configuration)
+        except DaemonError as error:
+            if error.errno != errno.ENOSPC or is_first:
+                raise
+            raise await self._taken_back(before, error) from error
         if len(changes) > MANY_CHANGES:
             _let_rest()
         return changes
+
+    async def _taken_back(self, before: Configuration, why: DaemonError) -> DaemonError:
+        """Put the configuration before back in force; return the error that says so."""
+        try:
+            await self.conductor.apply(before)
+        except DaemonError as error:
+            return DaemonError(errno.ENOSPC, f"{why}; nor is all of the one before: {error}")
+        return DaemonError(errno.ENOSPC, f"nothing was changed, for {why}")
 
     async def connections(self, query: ConnectionQuery) -> ConnectionPage:
         return await self._read(lambda: self.datapath.connections(query))

@@ -56,11 +56,14 @@ class Addresses:
 
     async def hold(self, wanted: frozenset[IPAddress]) -> tuple[HeldAddress, ...]:
         """Hold exactly these VIPs and return the ones newly bound; what was there before is left as it is."""
-        await self._release(frozenset(held for held in self._held if held.address not in wanted))
+        released = frozenset(held for held in self._held if held.address not in wanted)
         present = await present_addresses(self._kernel)
         missing = sorted(wanted - {one.address for one in present})
         places = [(await self._place(address, present), address) for address in missing]
-        return await self._bind([HeldAddress(index, address) for index, address in places if index])
+        bound = [HeldAddress(index, address) for index, address in places if index]
+        self._note(self._held | frozenset(bound))  # where that can not be, nothing is taken off either
+        await self._release(released)
+        return await self._bind(bound)
 
     async def _release(self, released: frozenset[HeldAddress]) -> None:
         """Take these VIPs of ours off; that one is gone already is no error."""

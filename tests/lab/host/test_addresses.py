@@ -58,6 +58,24 @@ def test_an_address_that_was_there_before_is_never_touched(joined: Segment) -> N
     run(scenario)
 
 
+def test_a_vip_stays_where_there_is_no_room_to_note_the_one_in_its_place(joined: Segment) -> None:
+    async def scenario() -> None:
+        async with AsyncIPRoute() as kernel:
+
+            def note(held: frozenset[HeldAddress]) -> None:
+                if any(one.address == FAR_VIP for one in held):
+                    raise OSError(errno.ENOSPC, "no room")
+
+            addresses = Addresses(kernel, lambda: (joined.inside,), note)
+            await addresses.hold(frozenset({VIP}))
+            with pytest.raises(OSError, match="no room"):
+                await addresses.hold(frozenset({FAR_VIP}))
+            assert prefixes(await present_addresses(kernel), VIP, FAR_VIP) == [32]
+            assert addresses.held == {HeldAddress(joined.inside, VIP)}
+
+    run(scenario)
+
+
 def test_the_journal_knows_of_an_address_before_it_is_there(joined: Segment) -> None:
     async def scenario() -> None:
         async with AsyncIPRoute() as kernel:

@@ -113,6 +113,7 @@ class FakeDirector:
     stops: int = 0
     leaves: int = 0
     why_not_left: str | None = None
+    failing: OSError | None = None
 
     async def configuration(self) -> Configuration:
         found = self.current
@@ -120,6 +121,8 @@ class FakeDirector:
         return found
 
     async def apply(self, configuration: Configuration) -> tuple[Change, ...]:
+        if self.failing is not None:
+            raise self.failing
         changes = diff(self.current, configuration)
         self.current = configuration
         self.applied.append(configuration)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -232,6 +233,16 @@ def test_a_director_that_can_not_leave_forwarding_on_goes_on_and_says_why(server
         server.client.post("/v1/stop", leave_running="true")
     assert refusal.value.status == 409
     assert (server.director.stops, server.director.leaves) == (0, 0)
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 507), (errno.EIO, 500)])
+def test_what_the_machine_does_not_do_is_said_in_a_sentence(
+    server: Running, number: int, status: int
+) -> None:
+    server.director.failing = OSError(number, "the journal can not be written")
+    with pytest.raises(RefusedError, match="the journal can not be written") as refusal:
+        server.client.delete("/v1/services/tcp:192.0.2.1:80")
+    assert (refusal.value.status, len(refusal.value.faults)) == (status, 1)
 
 
 def test_a_stop_is_answered_before_it_happens(server: Running) -> None:

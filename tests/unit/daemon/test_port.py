@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from netaddr import EUI, IPAddress
 
 from director.config.diff import ServiceAdded
 from director.config.errors import ConfigError
+from director.daemon.errors import DaemonError
 from director.daemon.port import Port
 from director.host.addresses import HeldAddress
 from director.model import Configuration, Link, Protocol, ServiceKey, Settings, VirtualService
@@ -49,6 +51,7 @@ class Rooms:
 
     configuration: Configuration = field(default_factory=Configuration)
     why: str | None = None
+    failing: int = 0
     generation: int = 5
     taken: tuple[int, ...] = (2, 7)
     links: dict[int, Link] = field(default_factory=lambda: {2: ETH0})
@@ -62,6 +65,8 @@ class Rooms:
 
     async def apply(self, configuration: Configuration) -> None:
         self.configuration = configuration
+        if configuration.services and self.failing:
+            raise DaemonError(self.failing, "no room")
 
     def stats(self, key: ServiceKey) -> ServiceStats | None:
         return ServiceStats(key, Counters(7), Rates())
@@ -134,6 +139,31 @@ def test_what_there_is_no_room_for_is_refused_and_changes_nothing() -> None:
     with pytest.raises(ConfigError, match="ids for 3 more"):
         asked(rooms, "apply", Configuration((SERVICE,)))
     assert rooms.configuration == Configuration()
+
+
+@dataclass(frozen=True)
+class Failing:
+    """What the machine says, how many images there were, what is answered, and what is in force then."""
+
+    number: int
+    generation: int
+    sentence: str
+    in_force: Configuration
+
+
+FAILING = {
+    "no room": Failing(errno.ENOSPC, 5, "nothing was changed, for no room", Configuration()),
+    "no room at the start": Failing(errno.ENOSPC, 0, "no room", Configuration((SERVICE,))),
+    "something else": Failing(errno.EIO, 5, "no room", Configuration((SERVICE,))),
+}
+
+
+@pytest.mark.parametrize("case", FAILING.values(), ids=FAILING.keys())
+def test_where_a_file_finds_no_room_what_was_before_is_put_back(case: Failing) -> None:
+    rooms = Rooms(failing=case.number, generation=case.generation)
+    with pytest.raises(DaemonError) as caught:
+        asked(rooms, "apply", Configuration((SERVICE,)))
+    assert (str(caught.value), rooms.configuration) == (case.sentence, case.in_force)
 
 
 def test_the_status_is_told_whole_but_for_an_interface_that_just_went() -> None:
