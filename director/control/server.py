@@ -225,7 +225,6 @@ async def _refusals_in_words(request: web.Request, handler: Serve) -> web.Stream
     except ConnectionError:  # the caller has gone
         raise
     except OSError as error:  # the machine's: what was in force then is in the sentence
-        logging.getLogger("director.control").error("%s %s: %s", request.method, request.path, error)
         status = (
             HTTPStatus.INSUFFICIENT_STORAGE if error.errno in NO_ROOM else HTTPStatus.INTERNAL_SERVER_ERROR
         )

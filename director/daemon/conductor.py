@@ -59,10 +59,7 @@ class Conductor:
         failures = await self._take(self._waiting(ConfigurationApplied(configuration), *ways))
         if failures:
             full = any(isinstance(one, OSError) and one.errno in NO_ROOM for one in failures)
-            raise DaemonError(
-                errno.ENOSPC if full else errno.EIO,
-                f"not all of the configuration is in force: {'; '.join(map(str, failures))}",
-            )
+            raise DaemonError(errno.ENOSPC if full else errno.EIO, "; ".join(map(str, failures)))
 
     async def attend(self) -> None:
         """Take events as they come, until cancelled."""

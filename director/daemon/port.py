@@ -41,6 +41,7 @@ from director.model.counters import (
 )
 
 MANY_CHANGES = 1000
+NOT_ALL = "not all of the configuration is in force"
 
 Read = TypeVar("Read")
 
@@ -85,7 +86,7 @@ class Port:
             await self.conductor.apply(configuration)
         except DaemonError as error:
             if error.errno != errno.ENOSPC or is_first:
-                raise
+                raise DaemonError(error.errno, f"{NOT_ALL}: {error}") from error
             raise await self._taken_back(before, error) from error
         if len(changes) > MANY_CHANGES:
             _let_rest()
@@ -96,8 +97,8 @@ class Port:
         try:
             await self.conductor.apply(before)
         except DaemonError as error:
-            return DaemonError(errno.ENOSPC, f"{why}; nor is all of the one before: {error}")
-        return DaemonError(errno.ENOSPC, f"nothing was changed, for {why}")
+            return DaemonError(errno.ENOSPC, f"{NOT_ALL}: {why}; nor of the one before: {error}")
+        return DaemonError(errno.ENOSPC, f"nothing was changed: {why}")
 
     async def connections(self, query: ConnectionQuery) -> ConnectionPage:
         return await self._read(lambda: self.datapath.connections(query))

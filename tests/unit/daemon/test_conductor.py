@@ -144,7 +144,7 @@ def test_an_order_that_fails_does_not_keep_the_others_from_being_carried_out() -
 
 def test_who_applies_a_configuration_hears_what_failed() -> None:
     around = Around(failing=SetGuard)
-    with pytest.raises(DaemonError, match=r"not all of the configuration is in force: .*no room") as caught:
+    with pytest.raises(DaemonError, match="no room") as caught:
         asyncio.run(conduct(around).apply(Configuration()))
     assert caught.value.errno == errno.ENOSPC
     assert around.told[1:] == ORDERS

@@ -152,9 +152,13 @@ class Failing:
 
 
 FAILING = {
-    "no room": Failing(errno.ENOSPC, 5, "nothing was changed, for no room", Configuration()),
-    "no room at the start": Failing(errno.ENOSPC, 0, "no room", Configuration((SERVICE,))),
-    "something else": Failing(errno.EIO, 5, "no room", Configuration((SERVICE,))),
+    "no room": Failing(errno.ENOSPC, 5, "nothing was changed: no room", Configuration()),
+    "no room at the start": Failing(
+        errno.ENOSPC, 0, "not all of the configuration is in force: no room", Configuration((SERVICE,))
+    ),
+    "something else": Failing(
+        errno.EIO, 5, "not all of the configuration is in force: no room", Configuration((SERVICE,))
+    ),
 }
 
 
