@@ -15,7 +15,7 @@ import click
 from director.cli import printing
 from director.cli.answers import Status
 from director.cli.calling import client, socket_path
-from director.cli.options import socket_again, words
+from director.cli.options import interface_names, socket_again, words
 from director.control.client import UnreachableError
 from director.model.configuration import DatapathKind
 
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--datapath", type=words(DatapathKind), help="As `director run` would be told.")
 @click.option(
-    "--interface", "interfaces", metavar="IFNAME", multiple=True, help="As `director run`; repeatable."
-)
+    "--interface", "interfaces", metavar="IFNAME", multiple=True, callback=interface_names,
+    help="As `director run`; repeatable.",
+)  # fmt: skip
 @socket_again
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 @click.pass_context

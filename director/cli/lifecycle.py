@@ -16,7 +16,7 @@ import click
 
 from director.cli import printing
 from director.cli.calling import Failure, client, socket_path
-from director.cli.options import as_json, socket_again, words
+from director.cli.options import as_json, interface_names, socket_again, words
 from director.control import client as control
 from director.control.client import Client, Json, RefusedError
 from director.model.configuration import DatapathKind
@@ -30,7 +30,7 @@ LOOK_SECONDS = 0.05
 @click.option("--config", type=click.Path(path_type=Path), help="The configuration; without it, start empty.")
 @click.option("--datapath", type=words(DatapathKind), help="Which code carries the packets.  [default: auto]")
 @click.option(
-    "--interface", "interfaces", metavar="IFNAME", multiple=True,
+    "--interface", "interfaces", metavar="IFNAME", multiple=True, callback=interface_names,
     help="An interface to carry packets on; repeatable. Else the file's, else every Ethernet one that is up.",
 )  # fmt: skip
 @socket_again

@@ -48,6 +48,19 @@ socket_of_all = socket_option(
 )
 socket_again = socket_option("The control socket; may also stand before the verb.")
 
+
+def interface_names(
+    context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refuse what no interface can be called."""
+    from director.config.document import AN_INTERFACE, is_interface
+
+    for name in given:
+        if not is_interface(name):
+            raise click.BadParameter(f"{name!r} is not {AN_INTERFACE}", context, parameter)
+    return given
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the control API's answer as JSON.")
 
 

@@ -43,7 +43,7 @@ from director.model.service import (
 )
 
 AN_INTERFACE = "an interface name of at most 15 characters"
-_INTERFACE = re.compile(r"[^\s/:\x00-\x1f\x7f]{1,15}")
+_INTERFACE = re.compile(r"[^\s/:\x00-\x1f\x7f\ud800-\udfff]{1,15}")
 _START = Settings()
 
 EnumType = TypeVar("EnumType", bound=Enum)
@@ -102,8 +102,14 @@ def integer(lowest: int, highest: int) -> FieldInfo:
     return made
 
 
+def is_interface(text: str) -> bool:
+    """Say whether an interface can have this name."""
+    named = _INTERFACE.fullmatch(text) is not None and text not in {".", ".."}
+    return named and len(text.encode()) <= 15
+
+
 def _interface(text: str) -> str:
-    if text in {".", ".."} or not _INTERFACE.fullmatch(text) or len(text.encode()) > 15:
+    if not is_interface(text):
         raise refusal(text, AN_INTERFACE)
     return text
 

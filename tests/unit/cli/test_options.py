@@ -46,3 +46,14 @@ def test_a_word_of_a_choice_that_does_not_exist_is_told_the_choices(run: Run) ->
     result = run("service", "add", "tcp:192.0.2.1:80", "--scheduler", "wlcc")
     assert result.exit_code == 2
     assert "'wlcc' is not one of 'rr', 'wrr', 'lc', 'wlc', 'sh', 'mh'" in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["run", "check"])
+@pytest.mark.parametrize("name", ["", "a/b", "..", "sixteen-letters-"])
+def test_what_no_interface_can_be_called_is_refused(verb: str, name: str, run: Run) -> None:
+    result = run(verb, "--interface", name)
+    sentence = f"'{name}' is not an interface name of at most 15 characters"
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (
+        2,
+        f"Error: Invalid value for '--interface': {sentence}",
+    )
