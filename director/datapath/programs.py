@@ -178,10 +178,10 @@ class Programs:
         own = {name: _descriptor(loaded, name) for name in sizes.entries()}
         return cls(kind, loaded, Tables(own, sizes, _descriptor(loaded, GRACE)), owner=True)
 
-    def beside(self, kind: ProgramKind) -> Self:
+    def beside(self, kind: ProgramKind, room: Path = ROOM) -> Self:
         """Load another program over the same tables; close it before this one."""
         tables = self.tables
-        loaded = _load(kind, tables.sizes, tables.descriptors)
+        loaded = _load(kind, tables.sizes, tables.descriptors, room)
         return type(self)(kind, loaded, tables, owner=False)
 
     def swap(self, image: bytes) -> None:

@@ -47,13 +47,13 @@ CONTEXTS: Mapping[ProgramKind, bytes] = MappingProxyType(
 
 
 @contextmanager
-def objects() -> Iterator[Path]:
-    """Compile the programs and return their directory."""
+def objects(sources: Path = ROOM) -> Iterator[Path]:
+    """Compile the programs in this directory, one of each kind, and return the objects' directory."""
     triplet = subprocess.run(("gcc", "-print-multiarch"), capture_output=True, text=True, check=True)
+    headers = f"-I/usr/include/{triplet.stdout.strip()}"  # of <asm/types.h>, which Debian keeps apart
     with tempfile.TemporaryDirectory(prefix="director-cost-") as directory:
         for kind in ProgramKind:
-            source, target = ROOM / f"{kind.value}.bpf.c", f"{directory}/{kind.value}.bpf.o"
-            headers = f"-I/usr/include/{triplet.stdout.strip()}"  # of <asm/types.h>, which Debian keeps apart
+            source, target = sources / f"{kind.value}.bpf.c", f"{directory}/{kind.value}.bpf.o"
             command = (*COMPILE, headers, "-c", str(source), "-o", target)
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode != 0:

@@ -6,6 +6,10 @@
  * the set itself, and none that overflowed from this set into a later one (a search goes there only past a set
  * without an empty place). It learns the overflows in one round and uses them in the next. A place must have been dead
  * since before that round began: then it was free to be claimed all the time, and nothing can have overflowed since.
+ *
+ * Where eBPF programs write, a place that is BUSY in two rounds is nobody's: a program comes to its end, but another
+ * director that swept here may have been killed in between. `packet` workers can be stopped for as long as one likes, but
+ * their memory goes with them.
  */
 #include "conntable.h"
 
@@ -13,14 +17,24 @@
 
 #include "host_user.h"
 
+enum { LB_STUCK = 16 }; /* places that are watched in a round; who is busy is so for nanoseconds */
+
+/* Places that were found BUSY in a round. */
+struct lb_stuck {
+	u32 count;
+	u32 index[LB_STUCK];
+	u64 control[LB_STUCK];
+};
+
 struct lb_sweeper {
 	struct lb_datapath *datapath;
-	u32 next;	 /* set */
-	u32 began;	 /* this round, ms */
-	u32 known_since; /* when the round of `overflowed` began */
-	int known;	 /* a whole round is in `overflowed` */
-	u8 *overflowed;	 /* by set: the search for a live entry passes it to reach a later set */
-	u8 *overflowing; /* the same, of the round that is under way */
+	u32 next;		       /* set */
+	u32 began;		       /* this round, ms */
+	u32 known_since;	       /* when the round of `overflowed` began */
+	int known;		       /* a whole round is in `overflowed` */
+	u8 *overflowed;		       /* by set: the search for a live entry passes it to reach a later set */
+	u8 *overflowing;	       /* the same, of the round that is under way */
+	struct lb_stuck before, stuck; /* in the round before this, and in this one */
 };
 
 struct lb_sweeper *lb_sweeper_new(struct lb_datapath *datapath)
@@ -91,6 +105,30 @@ static void lb_mark_passed(struct lb_sweeper *sweeper, struct lb_ctx *ctx, u64 h
 		sweeper->overflowing[lb_conn_set(ctx, hash, i)] = 1;
 }
 
+static int lb_was_stuck(const struct lb_stuck *before, const struct lb_found *found)
+{
+	for (u32 i = 0; i < before->count; i++)
+		if (before->index[i] == found->index && before->control[i] == found->control)
+			return 1;
+	return 0;
+}
+
+/* Watch a BUSY place, and let go of one that was so a round ago. */
+static void lb_sweep_busy(struct lb_sweeper *sweeper, struct lb_found *found, u32 now)
+{
+	struct lb_stuck *stuck = &sweeper->stuck;
+
+	if (!sweeper->datapath->borrowed)
+		return;
+	if (lb_was_stuck(&sweeper->before, found)) {
+		found->conn->expires = now;
+		lb_conn_swap(found->conn, found->control, (found->control & ~0xffULL) | LB_CONN_DEAD);
+	} else if (stuck->count < LB_STUCK) {
+		stuck->index[stuck->count] = found->index;
+		stuck->control[stuck->count++] = found->control;
+	}
+}
+
 static void lb_view_place(struct lb_sweeper *sweeper, struct lb_ctx *ctx, struct lb_set_view *view, u32 set, u32 way)
 {
 	struct lb_found *found = &view->place[way];
@@ -99,7 +137,10 @@ static void lb_view_place(struct lb_sweeper *sweeper, struct lb_ctx *ctx, struct
 
 	found->control = lb_conn_control(found->conn);
 	view->empty |= found->control == 0;
-	view->busy |= lb_control_kind(found->control) == LB_CONN_BUSY && found->index != LB_CONN_NOBODY;
+	if (lb_control_kind(found->control) == LB_CONN_BUSY && found->index != LB_CONN_NOBODY) {
+		view->busy = 1;
+		lb_sweep_busy(sweeper, found, ctx->now);
+	}
 	if (lb_control_kind(found->control) <= LB_CONN_BUSY)
 		return;
 	key = lb_key_of(found->conn, found->control);
@@ -167,6 +208,8 @@ static void lb_sweep_round(struct lb_sweeper *sweeper, u32 now)
 	sweeper->known_since = sweeper->began;
 	sweeper->began = now;
 	sweeper->next = 0;
+	sweeper->before = sweeper->stuck;
+	sweeper->stuck.count = 0;
 }
 
 u32 lb_sweep(struct lb_sweeper *sweeper, u32 sets, u32 now)

@@ -2,7 +2,7 @@
 /*
  * What happens when connections are crowded out of the table, as by a flood of SYNs.
  *
- * Half-open and UDP connections give way to new ones (conn.h), so a client's SYN may be forgotten before its ACK comes.
+ * Half-open and UDP connections give way to new ones (claim.h), so a client's SYN may be forgotten before its ACK comes.
  * Then both must go to the same server without anything remembered: while the table is crowded, new connections are
  * given by the hash of the client's address and port (Maglev's table, or the scheduler's own if it hashes), segments of
  * no connection follow the same choice instead of being reset, and with DR and TUN also what finds no place at all is

@@ -3,12 +3,14 @@
  * One entry of the connection table: 64 bytes, and the word that locks and names it.
  *
  * `control` holds hash tag, version, state and kind. It changes by compare-and-swap alone:
- *   EMPTY, DEAD or expired -> BUSY    claimed; the winner alone may write the entry
- *   BUSY -> FLOW, REPLY, FRAGMENT     published, with release order after the rest was written
- *   state -> state                    one winner, who moves the active and inactive counts
- *   FLOW, FRAGMENT, REPLY -> DEAD     one winner, who takes the counts back
- * A reader compares the key, then looks at control again: if it changed meanwhile, the entry was another's.
- * `expires` is written plainly: the last of two packets in the same millisecond wins, and either is right.
+ *   EMPTY, DEAD, expired, giving way -> BUSY    claimed, under a new version; the winner alone may write the entry
+ *   BUSY -> FLOW, REPLY, FRAGMENT               published, with release order after the rest was written
+ *   state -> state                              one winner, who moves the active and inactive counts
+ *   FLOW, FRAGMENT, REPLY -> BUSY -> DEAD       one winner, who takes the counts back
+ *   DEAD -> EMPTY                               by the sweeper alone
+ * A reader takes what it needs of an entry and then looks at control again (lb_conn_stands): if tag and version are what
+ * they were, all of it was this entry's. `expires` and `packets` are written plainly by who has just seen that.
+ * docs/decisions/0003-connection-table.md says why this is enough.
  */
 #ifndef LB_ENTRY_H
 #define LB_ENTRY_H
@@ -57,6 +59,12 @@ struct lb_conn {
 };
 _Static_assert(sizeof(struct lb_conn) == LB_LINE, "one cache line");
 
+/* Where a client is: behind this interface, with this MAC or that of the router before it. */
+struct lb_client {
+	u32 ifindex;
+	u8 mac[LB_ETH_ALEN];
+};
+
 static LB_INLINE u64 lb_control(u32 tag, u16 version, u8 state, enum lb_conn_kind kind)
 {
 	return (u64)tag << 32 | (u64)version << 16 | (u64)state << 8 | kind;
@@ -99,11 +107,6 @@ static LB_INLINE int lb_expired(u32 expires, u32 now)
 static LB_INLINE u8 lb_conn_family(const struct lb_conn *conn)
 {
 	return conn->kin & 0xf;
-}
-
-static LB_INLINE u8 lb_conn_method(const struct lb_conn *conn)
-{
-	return conn->kin >> 4;
 }
 
 /* Whether an entry is in force. A REPLY has no time of its own: it lives as long as its flow. */

@@ -5,7 +5,7 @@
 #ifndef LB_FLOW_H
 #define LB_FLOW_H
 
-#include "conn.h"
+#include "claim.h"
 #include "lookup.h"
 #include "sched.h"
 
@@ -64,15 +64,25 @@ static LB_INLINE u8 lb_next_state(const struct lb_packet *packet, u8 state, enum
 	return packet->key.protocol == LB_IPPROTO_TCP ? lb_tcp_step(state, direction, packet->tcp_flags) : LB_S_UDP;
 }
 
+enum { LB_STEP_TRIES = 3 }; /* others may step the same flow */
+
 /* Step the flow by this packet, and wind up its timer. */
 static LB_INLINE void lb_flow_step(struct lb_ctx *ctx, const struct lb_image_header *image,
 				   const struct lb_packet *packet, struct lb_found *flow, const struct lb_dest *dest,
 				   enum lb_direction direction)
 {
-	u8 state = lb_next_state(packet, lb_control_state(flow->control), direction);
-	u32 expires = packet->now + lb_timeout_ms(ctx, image, dest->timeouts, state);
+	u64 found = flow->control;
+	u32 expires;
+	u8 state;
 
-	lb_conn_set_state(ctx, flow, state);
+	for (u32 i = 0; i < LB_STEP_TRIES; i++) {
+		state = lb_next_state(packet, lb_control_state(flow->control), direction);
+		if (lb_conn_set_state(ctx, flow, state))
+			break;
+		if ((flow->control ^ found) >> 16 || lb_control_kind(flow->control) != LB_CONN_FLOW)
+			return;
+	}
+	expires = packet->now + lb_timeout_ms(ctx, image, dest->timeouts, state);
 	if (flow->conn->expires != expires)
 		flow->conn->expires = expires;
 }
@@ -121,12 +131,6 @@ static LB_INLINE int lb_client_moved(struct lb_ctx *ctx, const struct lb_conn *r
 	return eth && (reply->dest != lb_ingress(ctx) || !lb_mac_equal(reply->client_mac, eth->src));
 }
 
-/* Whether the flow that was found still stands in its place: it may have given way to another meanwhile. */
-static LB_INLINE int lb_flow_stands(const struct lb_found *flow)
-{
-	return lb_conn_control(flow->conn) == flow->control;
-}
-
 /*
  * NAT: let replies follow a client that moved. Its way is in the REPLY, a cache line that a packet need not touch: the
  * flow has a digest of it, and the few moves that this does not tell are seen by a later packet. The REPLY is locked,
@@ -151,7 +155,7 @@ static LB_INLINE void lb_follow_client(struct lb_ctx *ctx, const struct lb_found
 	if (lb_control_kind(control) != LB_CONN_REPLY || reply->peer != flow->index || !lb_client_moved(ctx, reply) ||
 	    !lb_conn_swap(reply, control, (control & ~0xffULL) | LB_CONN_BUSY))
 		return;
-	if (reply->peer == flow->index && lb_flow_stands(flow)) {
+	if (reply->peer == flow->index && lb_conn_stands(flow->conn, flow->control)) {
 		lb_write_client(ctx, reply);
 		flow->conn->client = client;
 	}
@@ -162,19 +166,22 @@ static LB_INLINE void lb_follow_client(struct lb_ctx *ctx, const struct lb_found
 LB_SUBPROGRAM u32 lb_enter_reply(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_dest *dest,
 				 u32 flow, u64 *control)
 {
-	struct lb_found reply;
+	struct lb_conn *reply;
 	struct lb_key key;
+	u32 index;
 
 	if (!packet || !dest || !control)
 		return LB_CONN_NOBODY;
 	key = lb_reply_key(packet, dest);
-	if (!lb_conn_claim(ctx, packet->now, lb_key_hash(ctx, &key), LB_YIELD_TO_FLOW, &reply))
+	index = lb_conn_reserve(ctx, packet->now, 0, lb_key_hash(ctx, &key), control);
+	reply = lb_conn_at(ctx, index);
+	if (index == LB_CONN_NOBODY || !reply)
 		return LB_CONN_NOBODY;
-	lb_conn_write_key(reply.conn, &key);
-	lb_write_client(ctx, reply.conn);
-	reply.conn->peer = flow;
-	*control = reply.control;
-	return reply.index;
+	key = lb_reply_key(packet, dest); /* anew: less is kept on a stack that is short */
+	lb_conn_write_key(reply, &key);
+	lb_write_client(ctx, reply);
+	reply->peer = flow;
+	return index;
 }
 
 /* NAT: open the reply direction of a flow that is claimed. 0 when the table is full. */
@@ -192,23 +199,74 @@ static LB_INLINE int lb_open_reply(struct lb_ctx *ctx, const struct lb_packet *p
 	return reply->conn != 0;
 }
 
-/* Enter a new flow to destination `id`, in this state. 0 when the table is full. */
-static LB_INLINE int lb_flow_open(struct lb_ctx *ctx, const struct lb_image_header *image,
-				  const struct lb_packet *packet, u32 id, const struct lb_dest *dest, u8 state,
-				  struct lb_found *flow)
+enum { LB_CLAIM_TRIES = 2 };
+
+/*
+ * Claim a place for this packet's flow: its index and control word, and above the index an enum lb_claim. If another is
+ * quicker to open the flow, wait until it has, and find it. It may come to no end: it had no place for the reply direction,
+ * or is a thread that does not run now.
+ */
+LB_SUBPROGRAM u64 lb_flow_claim(struct lb_ctx *ctx, const struct lb_packet *packet, u64 *control)
 {
+	struct lb_conn *conn;
+	u32 index;
+
+	if (!packet || !control)
+		return LB_CLAIM_NONE;
+	for (u32 i = 0; i < LB_CLAIM_TRIES; i++) {
+		index = lb_conn_reserve(ctx, packet->now, &packet->key, packet->hash, control);
+		if (index == LB_CONN_NOBODY)
+			break;
+		if (index != LB_CONN_MET)
+			return (u64)LB_CLAIM_WON << 32 | index;
+		conn = lb_conn_at(ctx, *control);
+		if (conn)
+			lb_conn_await(conn, lb_conn_control(conn));
+		index = lb_conn_search(ctx, packet->now, &packet->key, packet->hash, control);
+		if (index != LB_CONN_NOBODY && lb_control_kind(*control) == LB_CONN_FLOW)
+			return (u64)LB_CLAIM_MET << 32 | index;
+	}
+	return LB_CLAIM_NONE;
+}
+
+/* The same; an empty place where the search begins, which most new flows find, is taken at once. */
+static LB_INLINE enum lb_claim lb_flow_reserve(struct lb_ctx *ctx, const struct lb_packet *packet,
+					       struct lb_found *flow)
+{
+	u32 index = lb_conn_place(ctx, packet->hash, 0);
+	struct lb_conn *conn = lb_conn_at(ctx, index);
+	u64 control = conn ? lb_conn_control(conn) : LB_CONN_BUSY;
+	u64 claim;
+
+	*flow = (struct lb_found){.conn = conn, .control = control, .index = index};
+	if (conn && lb_control_kind(control) <= LB_CONN_DEAD && lb_conn_settled(conn, control, packet->now) &&
+	    lb_conn_take(ctx, packet->now, flow, packet->hash))
+		return LB_CLAIM_WON;
+	claim = lb_flow_claim(ctx, packet, &control);
+	conn = lb_conn_at(ctx, claim);
+	if (claim == LB_CLAIM_NONE || !conn)
+		return LB_CLAIM_NONE;
+	*flow = lb_found_at(conn, claim, control);
+	return claim >> 32;
+}
+
+/* Enter a new flow to destination `id`, in this state. LB_CLAIM_MET: another has opened it, and it has been found. */
+static LB_INLINE enum lb_claim lb_flow_open(struct lb_ctx *ctx, const struct lb_image_header *image,
+					    const struct lb_packet *packet, u32 id, const struct lb_dest *dest,
+					    u8 state, struct lb_found *flow)
+{
+	enum lb_claim claim = lb_flow_reserve(ctx, packet, flow);
 	struct lb_found reply = {0};
 
-	if (!lb_conn_claim(ctx, packet->now, packet->hash, LB_YIELD_TO_FLOW, flow))
-		return 0;
+	if (claim != LB_CLAIM_WON)
+		return claim;
 	lb_conn_write_key(flow->conn, &packet->key);
 	flow->conn->dest = id;
 	flow->conn->kin |= dest->method << 4;
 	flow->conn->expires = packet->now + lb_timeout_ms(ctx, image, dest->timeouts, state);
 	if (dest->method == LB_NAT && !lb_open_reply(ctx, packet, flow, dest, &reply)) {
-		flow->conn->expires = packet->now;
-		lb_conn_publish(flow, 0, LB_CONN_DEAD);
-		return 0;
+		lb_conn_give_back(flow->conn, flow->control, packet->now);
+		return LB_CLAIM_NONE;
 	}
 	flow->conn->packets = 1;
 	lb_count_state(ctx, id, state, 1);
@@ -216,7 +274,30 @@ static LB_INLINE int lb_flow_open(struct lb_ctx *ctx, const struct lb_image_head
 	lb_conn_publish(flow, state, LB_CONN_FLOW);
 	if (reply.conn) /* after its flow: a REPLY without one is swept */
 		lb_conn_publish(&reply, 0, LB_CONN_REPLY);
-	return 1;
+	return LB_CLAIM_WON;
+}
+
+/* What a translated flow tells of the way back to the client, read whole. */
+struct lb_way_back {
+	struct lb_found flow;
+	struct lb_client client;
+	be32 address; /* the VIP's, which the server's becomes again */
+	be16 port;
+};
+
+/* Read the way back from a REPLY and its flow. 0 when one of them is no more. */
+static LB_INLINE int lb_read_way_back(struct lb_ctx *ctx, u32 now, const struct lb_found *reply,
+				      struct lb_way_back *back)
+{
+	struct lb_found *flow = &back->flow;
+
+	if (!lb_conn_flow_of_reply(ctx, now, reply, flow))
+		return 0;
+	back->address = flow->conn->vaddr.word[0];
+	back->port = flow->conn->vport;
+	back->client.ifindex = reply->conn->dest;
+	__builtin_memcpy(back->client.mac, reply->conn->client_mac, LB_ETH_ALEN);
+	return lb_conn_stands(reply->conn, reply->control) && lb_conn_stands(flow->conn, flow->control);
 }
 
 /* The key of a packet's later fragments: RFC 791 tells them by addresses, protocol and identification. */
@@ -230,10 +311,13 @@ static LB_INLINE struct lb_key lb_fragment_key(const struct lb_packet *packet)
 	return key;
 }
 
-/* Enter where this first fragment's later ones go: to the flow of this index and control word. 0 when the table is full. */
+/*
+ * Enter where this first fragment's later ones go: to the flow of this index and control word. 0 when the table is full,
+ * or another enters it.
+ */
 LB_SUBPROGRAM int lb_enter_fragment(struct lb_ctx *ctx, const struct lb_packet *packet, u32 index, u64 control)
 {
-	struct lb_found piece;
+	struct lb_found piece = {0};
 	struct lb_key key;
 	u64 hash;
 
@@ -241,9 +325,15 @@ LB_SUBPROGRAM int lb_enter_fragment(struct lb_ctx *ctx, const struct lb_packet *
 		return 0;
 	key = lb_fragment_key(packet);
 	hash = lb_key_hash(ctx, &key);
-	if (lb_conn_find(ctx, packet->now, &key, hash, &piece)) /* of an earlier packet: its number has come round */
-		lb_conn_kill(ctx, packet->now, &piece);
-	if (!lb_conn_claim(ctx, packet->now, hash, LB_YIELD_TO_ALL, &piece))
+	piece.index = lb_conn_search(ctx, packet->now, &key, hash, &piece.control);
+	if (piece.index == LB_CONN_NOBODY) {
+		piece.index = lb_conn_reserve(ctx, packet->now, &key, hash, &piece.control);
+		if (piece.index == LB_CONN_NOBODY || piece.index == LB_CONN_MET)
+			return 0;
+	}
+	piece.conn = lb_conn_at(ctx, piece.index);
+	if (!piece.conn ||
+	    (lb_control_kind(piece.control) != LB_CONN_BUSY && !lb_conn_take(ctx, packet->now, &piece, hash)))
 		return 0;
 	lb_conn_write_key(piece.conn, &key);
 	piece.conn->peer = index;

@@ -25,7 +25,8 @@
  *   lb_image_line, lb_conn_at, lb_conn_set_mask, lb_conn_seed           tables
  *   lb_dest_state, lb_service_state, lb_dest_counters, lb_service_counters   state, by stable id
  *   lb_crowded_until                        a shared word
- *   lb_load, lb_store                       a shared word, with acquire and release order
+ *   lb_load, lb_store, lb_order_loads       a shared word, with acquire and release order; loads before loads
+ *   lb_pause                                a moment for another CPU or thread to get on
  *   lb_now, lb_ingress, lb_ip_id, lb_icmp_allow                         time, interface, chance, limits
  */
 #ifndef LB_FORWARD_H
@@ -33,6 +34,8 @@
 
 #include "crowd.h"
 #include "icmp.h"
+
+enum { LB_MET = 0xff }; /* not a verdict yet */
 
 static LB_INLINE int lb_is_syn(const struct lb_packet *packet)
 {
@@ -52,7 +55,7 @@ static LB_INLINE int lb_reuses(const struct lb_image_header *image, const struct
 	if (image->conn_reuse_mode == 0)
 		return 0;
 	return state == LB_S_TIME_WAIT || state == LB_S_CLOSE ||
-	       ((image->conn_reuse_mode & 2) && state == LB_S_FIN_WAIT && lb_conn_method(flow->conn) != LB_NAT);
+	       ((image->conn_reuse_mode & 2) && state == LB_S_FIN_WAIT && lb_found_method(flow) != LB_NAT);
 }
 
 /* Whether expire_nodest_conn ends the flow: its destination was deleted, or is quiesced and this is a SYN. */
@@ -81,13 +84,13 @@ static LB_INLINE struct lb_result lb_forward_hit(struct lb_ctx *ctx, const struc
 {
 	if (!lb_present(dest))
 		return lb_drop(LB_REASON_DEST_REMOVED);
-	lb_flow_step(ctx, image, packet, flow, dest, lb_direction_in(lb_conn_method(flow->conn)));
-	if (lb_flow_stands(flow))
+	lb_flow_step(ctx, image, packet, flow, dest, lb_direction_in(lb_found_method(flow)));
+	if (lb_conn_stands(flow->conn, flow->control))
 		flow->conn->packets++;
 	lb_follow_client(ctx, flow);
-	lb_count_in(ctx, flow->conn->dest, dest->service, packet->length);
+	lb_count_in(ctx, flow->dest, dest->service, packet->length);
 	lb_lead_fragments(ctx, packet, flow);
-	return lb_xmit(ctx, packet, dest, lb_conn_method(flow->conn), LB_REASON_HIT);
+	return lb_xmit(ctx, packet, dest, lb_found_method(flow), LB_REASON_HIT);
 }
 
 /* Send a packet to its service's choice for it, and remember nothing. NAT would not know its replies. */
@@ -105,11 +108,12 @@ static LB_INLINE struct lb_result lb_forward_stateless(struct lb_ctx *ctx, const
  * half-open until the next segment: a flood of ACKs must not get what a flood of SYNs does not.
  */
 static LB_INLINE struct lb_result lb_forward_crowded(struct lb_ctx *ctx, const struct lb_image_header *image,
-						     const struct lb_service *service, const struct lb_packet *packet)
+						     const struct lb_service *service, const struct lb_packet *packet,
+						     struct lb_found *flow)
 {
 	u32 id = lb_stateless(ctx, service, packet);
 	const struct lb_dest *dest = id ? lb_dest_at(ctx, image, id) : 0;
-	struct lb_found flow;
+	enum lb_claim claim;
 	u8 state;
 
 	if (!dest)
@@ -117,20 +121,26 @@ static LB_INLINE struct lb_result lb_forward_crowded(struct lb_ctx *ctx, const s
 	if (lb_forgotten(packet) && (packet->tcp_flags & (LB_TCP_RST | LB_TCP_FIN)))
 		return lb_forward_stateless(ctx, packet, dest, id);
 	state = packet->key.protocol == LB_IPPROTO_TCP ? LB_S_SYN_RECV : LB_S_UDP;
-	if (!lb_flow_open(ctx, image, packet, id, dest, state, &flow))
+	claim = lb_flow_open(ctx, image, packet, id, dest, state, flow);
+	if (claim == LB_CLAIM_MET)
+		return (struct lb_result){.verdict = LB_MET};
+	if (claim == LB_CLAIM_NONE)
 		return lb_forward_stateless(ctx, packet, dest, id);
 	lb_count_in(ctx, id, dest->service, packet->length);
-	lb_lead_fragments(ctx, packet, &flow);
+	lb_lead_fragments(ctx, packet, flow);
 	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_NEW_STATELESS);
 }
 
-/* A packet of no known flow: a service's new connection, or none of our business. */
+/*
+ * A packet of no known flow: a service's new connection, or none of our business. LB_MET: another CPU was quicker to open
+ * it, and it is known now.
+ */
 static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struct lb_image_header *image,
-						 const struct lb_packet *packet)
+						 const struct lb_packet *packet, struct lb_found *flow)
 {
 	const struct lb_service *service = lb_service_find(ctx, image, &packet->key);
 	const struct lb_dest *dest;
-	struct lb_found flow;
+	enum lb_claim claim;
 	u8 state;
 	u32 id;
 
@@ -139,7 +149,7 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 	if (lb_martian(packet))
 		return lb_drop(LB_REASON_BAD_SOURCE);
 	if (lb_crowded(ctx, packet->now))
-		return lb_forward_crowded(ctx, image, service, packet);
+		return lb_forward_crowded(ctx, image, service, packet, flow);
 	if (packet->key.protocol == LB_IPPROTO_TCP &&
 	    ((packet->tcp_flags & LB_TCP_RST) || !(lb_is_syn(packet) || image->sloppy_tcp)))
 		return lb_tcp_reset(ctx, packet);
@@ -148,10 +158,13 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 	if (!dest)
 		return lb_port_unreachable(ctx, packet);
 	state = lb_next_state(packet, LB_S_NONE, lb_direction_in(dest->method));
-	if (!lb_flow_open(ctx, image, packet, id, dest, state, &flow))
-		return lb_forward_crowded(ctx, image, service, packet);
+	claim = lb_flow_open(ctx, image, packet, id, dest, state, flow);
+	if (claim == LB_CLAIM_MET)
+		return (struct lb_result){.verdict = LB_MET};
+	if (claim == LB_CLAIM_NONE)
+		return lb_forward_crowded(ctx, image, service, packet, flow);
 	lb_count_in(ctx, id, dest->service, packet->length);
-	lb_lead_fragments(ctx, packet, &flow);
+	lb_lead_fragments(ctx, packet, flow);
 	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_NEW);
 }
 
@@ -163,26 +176,26 @@ static LB_INLINE struct lb_result lb_forward_reply(struct lb_ctx *ctx, const str
 	struct lb_rewrite change = {.source = 1, .from = packet->key.source.word[0], .from_port = packet->key.sport};
 	const struct lb_dest *dest;
 	const struct lb_link *link;
-	struct lb_found flow;
+	struct lb_way_back back;
 
-	if (!lb_conn_flow_of_reply(ctx, packet->now, reply, &flow))
+	if (!lb_read_way_back(ctx, packet->now, reply, &back))
 		return lb_pass(LB_REASON_NO_SERVICE);
-	dest = lb_dest_or_empty(ctx, image, flow.conn->dest);
+	dest = lb_dest_or_empty(ctx, image, back.flow.dest);
 	/* It ends on the way to where kernel IPVS would see it, so it neither counts nor steps the flow. */
 	if (packet->ttl <= 1)
 		return lb_time_exceeded(ctx, packet, dest->source.word[0]);
-	link = lb_link_find(ctx, image, reply->conn->dest);
+	link = lb_link_find(ctx, image, back.client.ifindex);
 	if (link && lb_too_big(ctx, packet, link->mtu, LB_NAT))
 		return lb_frag_needed(ctx, packet, link->mtu, dest->source.word[0]);
-	change.to = flow.conn->vaddr.word[0];
-	change.to_port = flow.conn->vport;
+	change.to = back.address;
+	change.to_port = back.port;
 	if (!lb_later_fragment(packet)) {
-		lb_flow_step(ctx, image, packet, &flow, dest, LB_OUTPUT);
-		lb_lead_fragments(ctx, packet, &flow);
+		lb_flow_step(ctx, image, packet, &back.flow, dest, LB_OUTPUT);
+		lb_lead_fragments(ctx, packet, &back.flow);
 	}
 	if (lb_present(dest))
-		lb_count_out(ctx, flow.conn->dest, dest->service, packet->length);
-	return lb_xmit_reply(ctx, image, packet, &change, reply->conn, reason);
+		lb_count_out(ctx, back.flow.dest, dest->service, packet->length);
+	return lb_xmit_reply(ctx, image, packet, &change, &back.client, reason);
 }
 
 /* A later fragment: it has no ports, and goes where its first fragment went. */
@@ -201,13 +214,14 @@ static LB_INLINE struct lb_result lb_forward_later(struct lb_ctx *ctx, const str
 		reply.conn = lb_conn_at(ctx, reply.index);
 		if (!reply.conn)
 			return lb_pass(LB_REASON_FRAGMENT_UNKNOWN);
+		reply.control = lb_conn_control(reply.conn);
 		return lb_forward_reply(ctx, image, packet, &reply, LB_REASON_FRAGMENT);
 	}
-	dest = lb_dest_at(ctx, image, flow.conn->dest);
+	dest = lb_dest_at(ctx, image, flow.dest);
 	if (!lb_present(dest))
 		return lb_drop(LB_REASON_DEST_REMOVED);
-	lb_count_in(ctx, flow.conn->dest, dest->service, packet->length);
-	return lb_xmit(ctx, packet, dest, lb_conn_method(flow.conn), LB_REASON_FRAGMENT);
+	lb_count_in(ctx, flow.dest, dest->service, packet->length);
+	return lb_xmit(ctx, packet, dest, lb_found_method(&flow), LB_REASON_FRAGMENT);
 }
 
 /* Parse the frame. Memory is asked for the flow's place as soon as its key is known, and checks go on meanwhile. */
@@ -229,9 +243,10 @@ static LB_INLINE int lb_read(struct lb_ctx *ctx, struct lb_packet *packet)
 static LB_INLINE struct lb_result lb_forward(struct lb_ctx *ctx, const struct lb_image_header *image)
 {
 	struct lb_packet packet = {0};
-	const struct lb_dest *dest;
-	struct lb_found found;
-	int fault = lb_read(ctx, &packet);
+	const struct lb_dest *dest = 0;
+	struct lb_found found = {0};
+	struct lb_result result;
+	int known, fault = lb_read(ctx, &packet);
 
 	if (fault != LB_PARSED)
 		return lb_unparsed(fault);
@@ -242,13 +257,19 @@ static LB_INLINE struct lb_result lb_forward(struct lb_ctx *ctx, const struct lb
 		return lb_forward_icmp(ctx, image, &packet);
 	if (lb_later_fragment(&packet))
 		return lb_forward_later(ctx, image, &packet);
-	if (!lb_conn_find(ctx, packet.now, &packet.key, packet.hash, &found))
-		return lb_forward_new(ctx, image, &packet);
-	if (lb_control_kind(found.control) == LB_CONN_REPLY)
+	known = lb_conn_find(ctx, packet.now, &packet.key, packet.hash, &found);
+	if (known && lb_control_kind(found.control) == LB_CONN_REPLY)
 		return lb_forward_reply(ctx, image, &packet, &found, LB_REASON_REPLY);
-	dest = lb_dest_at(ctx, image, found.conn->dest);
-	if (!lb_flow_holds(ctx, image, &packet, &found, dest))
-		return lb_forward_new(ctx, image, &packet);
+	if (known) {
+		dest = lb_dest_at(ctx, image, found.dest);
+		known = lb_flow_holds(ctx, image, &packet, &found, dest);
+	}
+	if (!known) {
+		result = lb_forward_new(ctx, image, &packet, &found);
+		if (result.verdict != LB_MET)
+			return result;
+		dest = lb_dest_at(ctx, image, found.dest);
+	}
 	return lb_forward_hit(ctx, image, &packet, &found, dest);
 }
 

@@ -111,6 +111,18 @@ static LB_INLINE u64 lb_load(const u64 *word)
 	return *(const volatile u64 *)word;
 }
 
+/* Loads are kept in order by the compiler alone: by x86 they are, eBPF has no instruction for it. */
+static LB_INLINE void lb_order_loads(void)
+{
+	asm volatile("" ::: "memory");
+}
+
+/* Let a moment pass, in which another CPU gets on. */
+static LB_INLINE void lb_pause(void)
+{
+	bpf_ktime_get_ns();
+}
+
 /* eBPF has no store with release order; an exchange has it, and more. */
 static LB_INLINE void lb_store(u64 *word, u64 value)
 {

@@ -9,6 +9,7 @@
 #define LB_HOST_USER_H
 
 #include <linux/virtio_net.h>
+#include <sched.h>
 #include <string.h>
 
 /* Only eBPF has reason to keep a subprogram apart: its verifier checks it once. */
@@ -33,6 +34,16 @@ struct lb_ctx {
 static LB_INLINE u64 lb_load(const u64 *word)
 {
 	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+static LB_INLINE void lb_order_loads(void)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+}
+
+static LB_INLINE void lb_pause(void)
+{
+	sched_yield();
 }
 
 static LB_INLINE void lb_store(u64 *word, u64 value)

@@ -107,17 +107,17 @@ static LB_INLINE struct lb_result lb_icmp_to_server(struct lb_ctx *ctx, const st
 						    const struct lb_packet *packet, const struct lb_quote *quote,
 						    const struct lb_found *flow)
 {
-	const struct lb_dest *dest = lb_dest_at(ctx, image, flow->conn->dest);
+	const struct lb_dest *dest = lb_dest_at(ctx, image, flow->dest);
 	struct lb_rewrite change = {0};
 
 	if (!dest || !(dest->flags & LB_DEST_PRESENT))
 		return lb_drop(LB_REASON_DEST_REMOVED);
 	change.to = dest->addr.word[0];
 	change.to_port = dest->port;
-	if (lb_conn_method(flow->conn) == LB_NAT && packet->ttl > 1 && lb_nat_quote(ctx, packet, quote, &change))
+	if (lb_found_method(flow) == LB_NAT && packet->ttl > 1 && lb_nat_quote(ctx, packet, quote, &change))
 		return lb_drop(LB_REASON_TRUNCATED);
-	lb_count_in(ctx, flow->conn->dest, dest->service, packet->length);
-	return lb_xmit(ctx, packet, dest, lb_conn_method(flow->conn), LB_REASON_ICMP_RELATED);
+	lb_count_in(ctx, flow->dest, dest->service, packet->length);
+	return lb_xmit(ctx, packet, dest, lb_found_method(flow), LB_REASON_ICMP_RELATED);
 }
 
 static LB_INLINE struct lb_result lb_icmp_to_client(struct lb_ctx *ctx, const struct lb_image_header *image,
@@ -126,20 +126,20 @@ static LB_INLINE struct lb_result lb_icmp_to_client(struct lb_ctx *ctx, const st
 {
 	struct lb_rewrite change = {.source = 1};
 	const struct lb_dest *dest;
-	struct lb_found flow;
+	struct lb_way_back back;
 
-	if (!lb_conn_flow_of_reply(ctx, packet->now, reply, &flow))
+	if (!lb_read_way_back(ctx, packet->now, reply, &back))
 		return lb_pass(LB_REASON_ICMP_UNRELATED);
-	change.to = flow.conn->vaddr.word[0];
-	change.to_port = flow.conn->vport;
+	change.to = back.address;
+	change.to_port = back.port;
 	if (packet->ttl <= 1)
 		return lb_drop(LB_REASON_TTL_EXPIRED_SILENT);
 	if (lb_nat_quote(ctx, packet, quote, &change))
 		return lb_drop(LB_REASON_TRUNCATED);
-	dest = lb_dest_or_empty(ctx, image, flow.conn->dest);
+	dest = lb_dest_or_empty(ctx, image, back.flow.dest);
 	if (dest->flags & LB_DEST_PRESENT)
-		lb_count_out(ctx, flow.conn->dest, dest->service, packet->length);
-	return lb_xmit_reply(ctx, image, packet, &change, reply->conn, LB_REASON_ICMP_RELATED);
+		lb_count_out(ctx, back.flow.dest, dest->service, packet->length);
+	return lb_xmit_reply(ctx, image, packet, &change, &back.client, LB_REASON_ICMP_RELATED);
 }
 
 static LB_INLINE struct lb_result lb_forward_icmp(struct lb_ctx *ctx, const struct lb_image_header *image,

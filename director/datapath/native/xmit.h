@@ -8,6 +8,7 @@
 #ifndef LB_XMIT_H
 #define LB_XMIT_H
 
+#include "entry.h"
 #include "lookup.h"
 #include "reply.h"
 
@@ -201,9 +202,9 @@ static LB_INLINE struct lb_result lb_xmit(struct lb_ctx *ctx, const struct lb_pa
 /* Send a NAT reply, which has hops left to live, on to the client, by the way that the client's own packets came. */
 static LB_INLINE struct lb_result lb_xmit_reply(struct lb_ctx *ctx, const struct lb_image_header *image,
 						const struct lb_packet *packet, const struct lb_rewrite *change,
-						const struct lb_conn *reply, enum lb_reason reason)
+						const struct lb_client *client, enum lb_reason reason)
 {
-	const struct lb_link *link = lb_link_find(ctx, image, reply->dest);
+	const struct lb_link *link = lb_link_find(ctx, image, client->ifindex);
 	struct lb_ipv4 *ip = lb_ipv4_at(ctx, LB_L3);
 	struct lb_eth *eth;
 
@@ -217,8 +218,8 @@ static LB_INLINE struct lb_result lb_xmit_reply(struct lb_ctx *ctx, const struct
 	eth = lb_at(ctx, 0, sizeof(*eth));
 	if (!eth)
 		return lb_drop(LB_REASON_TRUNCATED);
-	lb_write_macs(eth, reply->client_mac, link->mac);
-	return lb_transmit(reason, reply->dest, link->mtu);
+	lb_write_macs(eth, client->mac, link->mac);
+	return lb_transmit(reason, client->ifindex, link->mtu);
 }
 
 #endif
