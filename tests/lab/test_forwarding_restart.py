@@ -200,9 +200,9 @@ def test_other_programs_take_the_tables_of_those_before_over(kept: Stage) -> Non
 def test_tables_of_another_layout_are_given_up_with_one_sentence(kept: Stage) -> None:
     leave(kept)
     record = kept.lab.node("director").run_directory / "director" / "control.sock.tables"
-    text = record.read_text().splitlines()[0][9:]
-    header = {**json.loads(text), "memory": "0"}
-    record.write_text(line(header))
+    first, *others = record.read_text().splitlines(keepends=True)
+    header = {**json.loads(first[9:]), "memory": "0"}
+    record.write_text(line(header) + "".join(others))
     kept.start()
     assert said(kept, "connections given up") == ["this version of the director keeps them in another way"]
     assert kept.curl(kept.way("dr").vip, 1).total() == 1
