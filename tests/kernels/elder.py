@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.kernels.image import KernelError
@@ -26,14 +26,17 @@ NOT_TAKEN = shutil.ignore_patterns("__pycache__", "*.so", "*.o", "*.bpf.o")
 SUBPROGRAM = re.compile(r"^LB_SUBPROGRAM (\w+) (\w+)\(([^)]*)\)\n\{", re.MULTILINE)
 ARGUMENT = re.compile(r"(const )?((?:struct )?\w+) (\*?)(\w+)")
 TURNS = re.compile(r"n < LB_STRIDES|n <= LB_MH_SIZE / LB_STRIDE")
+ON_THE_WAY = frozenset({"lb_conn_reserve", "lb_enter_reply", "lb_flow_claim"})
+"""From these the calls go deepest: the stack has room for their copies, and none for a call more."""
 APART = """\
 static LB_INLINE {result} {name}_body({arguments});
 struct {name}_room {{ {fields} }} {name}_given __attribute__((weak));
 __attribute__((noinline, weak)) {result} {name}_apart(struct lb_ctx *ctx)
 {{
-	return {name}_body(ctx, {given});
+	{given}
+	return {name}_body(ctx, {names});
 }}
-static LB_INLINE {result} {name}({arguments})
+static {inlined} {result} {name}({arguments})
 {{
 	{result} result_;
 	{give}
@@ -77,14 +80,26 @@ def _apart(found: re.Match[str]) -> str:
         raise KernelError(f"{name}: arguments that are not understood: {arguments}")
     if not any(star for _, _, star, _ in known):
         return found[0]
+    pointers = [(const, kind, each) for const, kind, star, each in known if star]
+    numbers = [(kind, each) for _, kind, star, each in known if not star]
     return APART.format(
         result=result,
         name=name,
+        inlined="LB_INLINE" if name in ON_THE_WAY else "__attribute__((noinline))",
         arguments=arguments,
-        fields=" ".join(f"{kind} {each};" for _, kind, _, each in known),
-        given=", ".join(f"{'&' if star else ''}{name}_given.{each}" for _, _, star, each in known),
-        give=" ".join(f"{name}_given.{each} = {star}{each};" for _, _, star, each in known),
-        take=" ".join(
-            f"*{each} = {name}_given.{each};" for const, _, star, each in known if star and not const
-        ),
+        fields=_each("{1} {2};", pointers) + _each("{0} {1};", numbers) + _each("u32 has_{2};", pointers),
+        names=", ".join(each for *_, each in known),
+        given=_each("{0} {1} = {name}_given.{1};", numbers, name)
+        + _each("{1} *{2} = {name}_given.has_{2} ? &{name}_given.{2} : 0;", pointers, name)
+        + _each(
+            'asm volatile("" : "+r"({2}));', pointers
+        ),  # it is asked itself whether it is 0, not the flag
+        give=_each("{name}_given.{1} = {1};", numbers, name)
+        + _each("{name}_given.has_{2} = {2} != 0;", pointers, name)
+        + _each("if ({2}) {name}_given.{2} = *{2};", pointers, name),
+        take=_each("if ({2}) *{2} = {name}_given.{2};", [one for one in pointers if not one[0]], name),
     )
+
+
+def _each(text: str, arguments: Iterable[tuple[str | None, ...]], name: str = "") -> str:
+    return "".join(text.format(*one, name=name) + " " for one in arguments)
