@@ -43,6 +43,7 @@ from director.model import (
     Configuration,
     Destination,
     Link,
+    MarkRule,
     Neighbour,
     NextHop,
     Route,
@@ -390,5 +391,5 @@ def _addresses(services: Iterable[VirtualService]) -> Iterator[IPAddress]:
     return (destination.address for service in services for destination in service.destinations)
 
 
-def _options(configuration: Configuration) -> tuple[Timeouts, Tunables]:
-    return configuration.timeouts, configuration.tunables
+def _options(configuration: Configuration) -> tuple[Timeouts, Tunables, tuple[MarkRule, ...]]:
+    return configuration.timeouts, configuration.tunables, configuration.marks

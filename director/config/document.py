@@ -173,13 +173,47 @@ TimeoutsTable = create_model(
 )
 
 
-class SysctlTable(Document):
-    """Behaviour switches under the kernel's names."""
-
-    conn_reuse_mode: Annotated[int, integer(0, 2)] = Tunables().conn_reuse_mode
-    expire_nodest_conn: Annotated[int, integer(0, 1)] = Tunables().expire_nodest_conn
-    sloppy_tcp: Annotated[int, integer(0, 1)] = Tunables().sloppy_tcp
-    icmp_msgs_per_sec: Annotated[int, integer(0, limits.MAX_ICMP_PER_SECOND)] = Tunables().icmp_msgs_per_sec
+_SWITCH = (0, 1)
+TUNABLE_RANGES: dict[str, tuple[int, int]] = {
+    "conn_reuse_mode": (0, 3),
+    "expire_nodest_conn": _SWITCH,
+    "expire_quiescent_template": _SWITCH,
+    "sloppy_tcp": _SWITCH,
+    "sloppy_sctp": _SWITCH,
+    "drop_entry": (0, 3),
+    "drop_packet": (0, 3),
+    "secure_tcp": (0, 3),
+    "am_droprate": (1, 2**31 - 1),
+    "amemthresh": (0, 2**31 - 1),
+    "nat_icmp_send": _SWITCH,
+    "pmtu_disc": _SWITCH,
+    "schedule_icmp": _SWITCH,
+    "lblc_expiration": (1, limits.MAX_TIMEOUT),
+    "lblcr_expiration": (1, limits.MAX_TIMEOUT),
+    "sync_version": (1, 1),
+    "sync_threshold": (0, 2**31 - 1),
+    "sync_period": (0, 2**31 - 1),
+    "sync_refresh_period": (0, 2**31 - 1),
+    "sync_retries": (0, 3),
+    "sync_ports": (1, 1),
+    "sync_persist_mode": _SWITCH,
+    "sync_qlen_max": (0, 2**31 - 1),
+    "sync_sock_size": (0, 2**31 - 1),
+    "backup_only": _SWITCH,
+    "icmp_msgs_per_sec": (0, limits.MAX_ICMP_PER_SECOND),
+}
+SysctlTable = create_model(
+    "SysctlTable",
+    __base__=Document,
+    __doc__="Behaviour switches under the kernel's names.",
+    **cast(
+        "dict[str, Any]",
+        {
+            each.name: (Annotated[int, integer(*TUNABLE_RANGES[each.name])], each.default)
+            for each in fields(Tunables)
+        },
+    ),
+)
 
 
 class DestinationDocument(Document):
@@ -242,7 +276,7 @@ class ConfigurationDocument(Document):
         return cls.model_construct(
             director=DirectorTable.model_construct(**values(noun.settings)),
             timeouts=cast("Any", TimeoutsTable).model_construct(**values(noun.timeouts)),
-            sysctl=SysctlTable.model_construct(**values(noun.tunables)),
+            sysctl=cast("Any", SysctlTable).model_construct(**values(noun.tunables)),
             service=tuple(map(ServiceDocument.of, noun.services)),
         )
 

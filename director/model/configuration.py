@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from director.model.service import ServiceKey, VirtualService
+from director.model.service import MarkRule, ServiceKey, VirtualService
 
 
 class DatapathKind(Enum):
@@ -58,26 +58,74 @@ class Timeouts:
     tcp_listen: int = 120
     tcp_synack: int = 120
     udp: int = 300
+    sctp_none: int = 2
+    sctp_init1: int = 4
+    sctp_init: int = 61
+    sctp_cookie_sent: int = 61
+    sctp_cookie_replied: int = 61
+    sctp_cookie_wait: int = 61
+    sctp_cookie: int = 61
+    sctp_cookie_echoed: int = 61
+    sctp_established: int = 900
+    sctp_shutdown_sent: int = 61
+    sctp_shutdown_received: int = 61
+    sctp_shutdown_ack_sent: int = 61
+    sctp_rejected: int = 4
+    sctp_closed: int = 61
 
 
 @dataclass(frozen=True, slots=True)
 class Tunables:
-    """Behaviour switches under their kernel names (net.ipv4.vs.*), and the limit on our own ICMP errors."""
+    """Behaviour switches under their kernel names (net.ipv4.vs.*), and the limit on our own ICMP errors.
+
+    `lblc_expiration` and `lblcr_expiration` are in seconds, `amemthresh` in pages of 4 KiB. `sync_threshold`
+    and `sync_period` are the two numbers of the kernel's sync_threshold.
+    """
 
     conn_reuse_mode: int = 1
     expire_nodest_conn: int = 0
+    expire_quiescent_template: int = 0
     sloppy_tcp: int = 0
+    sloppy_sctp: int = 0
+    drop_entry: int = 0
+    drop_packet: int = 0
+    secure_tcp: int = 0
+    am_droprate: int = 10
+    amemthresh: int = 1024
+    nat_icmp_send: int = 0
+    pmtu_disc: int = 1
+    schedule_icmp: int = 0
+    lblc_expiration: int = 86400
+    lblcr_expiration: int = 86400
+    sync_version: int = 1
+    sync_threshold: int = 3
+    sync_period: int = 50
+    sync_refresh_period: int = 0
+    sync_retries: int = 0
+    sync_ports: int = 1
+    sync_persist_mode: int = 0
+    sync_qlen_max: int = 0
+    sync_sock_size: int = 0
+    backup_only: int = 0
     icmp_msgs_per_sec: int = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Everything the director was told; services in the order they were added."""
+    """Everything the director was told; services in the order they were added.
+
+    A packet that several mark rules fit has the mark of the first.
+    """
 
     services: tuple[VirtualService, ...] = ()
     timeouts: Timeouts = field(default_factory=Timeouts)
     tunables: Tunables = field(default_factory=Tunables)
     settings: Settings = field(default_factory=Settings)
+    marks: tuple[MarkRule, ...] = ()
+
+    def timeouts_of(self, service: VirtualService) -> Timeouts:
+        """Return the idle times of a service: its own, and for the rest those of all."""
+        return replace(self.timeouts, **dict(service.timeouts))
 
     def service(self, key: ServiceKey) -> VirtualService | None:
         """Find the service with this key."""

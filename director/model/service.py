@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 
 
 class Protocol(Enum):
@@ -17,10 +17,11 @@ class Protocol(Enum):
 
     TCP = "tcp"
     UDP = "udp"
+    SCTP = "sctp"
 
     @property
     def number(self) -> int:
-        return {"tcp": 6, "udp": 17}[self.value]
+        return {"tcp": 6, "udp": 17, "sctp": 132}[self.value]
 
 
 class ForwardingMethod(Enum):
@@ -38,8 +39,17 @@ class Scheduler(Enum):
     WRR = "wrr"
     LC = "lc"
     WLC = "wlc"
+    SED = "sed"
+    NQ = "nq"
     SH = "sh"
+    DH = "dh"
     MH = "mh"
+    FO = "fo"
+    OVF = "ovf"
+    LBLC = "lblc"
+    LBLCR = "lblcr"
+    TWOS = "twos"
+    NONE = "none"
 
 
 class SchedulerFlag(Enum):
@@ -55,6 +65,53 @@ class SchedulerFlag(Enum):
         return Scheduler(self.value.split("-")[0])
 
 
+class TunnelType(Enum):
+    """What a tunnel wraps packets in: IP in IP (RFC 2003, 2473, 4213), GRE (RFC 2784) or GUE in UDP."""
+
+    IPIP = "ipip"
+    GRE = "gre"
+    GUE = "gue"
+
+
+class TunnelChecksum(Enum):
+    """Whether the outer header of GRE or GUE has a checksum (ipvsadm's --tun-nocsum, -csum, -remcsum)."""
+
+    NONE = "none"
+    CHECKSUM = "checksum"
+    REMOTE = "remote"
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """How a destination with the method TUN is wrapped; `port` is GUE's UDP port, else 0."""
+
+    type: TunnelType = TunnelType.IPIP
+    port: int = 0
+    checksum: TunnelChecksum = TunnelChecksum.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Persistence:
+    """A client keeps its server for `timeout` seconds after its last new connection.
+
+    `mask` says which bits of a client's address tell it from others; None: all of them.
+    """
+
+    timeout: int = 360
+    mask: IPAddress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRule:
+    """Packets to these addresses and ports get this firewall mark. `protocol` None: any that is balanced."""
+
+    mark: int
+    network: IPNetwork
+    protocol: Protocol | None = None
+    first_port: int = 0
+    last_port: int = 65535
+
+
 def endpoint(address: IPAddress, port: int) -> str:
     """Write address and port as operators do: `192.0.2.1:80`, `[2001:db8::1]:80`."""
     return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
@@ -62,24 +119,43 @@ def endpoint(address: IPAddress, port: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ServiceKey:
-    """What identifies a virtual service: protocol, VIP and port."""
+    """What identifies a virtual service: protocol, VIP and port; or a firewall mark and a family.
+
+    Port 0 stands for all ports. With a `mark` the protocol is TCP, the port 0, and the address the
+    unspecified one of the family, as in kernel IPVS.
+    """
 
     protocol: Protocol
     address: IPAddress
     port: int
+    mark: int = 0
+
+    @classmethod
+    def of_mark(cls, mark: int, version: int = 4) -> ServiceKey:
+        """Make the key of a firewall mark's service; `version` 4 or 6 is the family."""
+        return cls(Protocol.TCP, IPNetwork("::/0" if version == 6 else "0.0.0.0/0").ip, 0, mark)
 
     def __str__(self) -> str:
+        if self.mark:
+            return f"mark{'6' if self.address.version == 6 else ''}:{self.mark}"
         return f"{self.protocol.value}:{endpoint(self.address, self.port)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A real server within a virtual service. Weight 0 quiesces it: no new connections."""
+    """A real server within a virtual service. Weight 0 quiesces it: no new connections.
+
+    With `upper` connections or more it is given no new ones, until there are fewer than `lower`; 0: no limit.
+    With NAT, port 0 keeps the port that the client asked for. `tunnel` speaks for the method TUN alone.
+    """
 
     address: IPAddress
     port: int
     method: ForwardingMethod
     weight: int = 1
+    upper: int = 0
+    lower: int = 0
+    tunnel: Tunnel = Tunnel()
 
     @property
     def endpoint(self) -> str:
@@ -88,15 +164,25 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class VirtualService:
-    """A VIP, protocol and port that is balanced; destinations in the order they were added."""
+    """A VIP, protocol and port that is balanced; destinations in the order they were added.
+
+    `one_packet` (UDP): each datagram is scheduled anew and nothing is remembered. `timeouts` are its own idle
+    times, as (name of a field of Timeouts, seconds), ordered by name.
+    """
 
     key: ServiceKey
     scheduler: Scheduler = Scheduler.WLC
     flags: frozenset[SchedulerFlag] = frozenset()
     destinations: tuple[Destination, ...] = ()
+    persistence: Persistence | None = None
+    one_packet: bool = False
+    timeouts: tuple[tuple[str, int], ...] = ()
 
     def port_at(self, destination: Destination) -> int:
-        """Return the port its packets reach the destination at: only NAT can change it."""
+        """Return the port its packets reach the destination at, 0 for the client's choice.
+
+        Only NAT can change it.
+        """
         return destination.port if destination.method is ForwardingMethod.NAT else self.key.port
 
     def destination(self, address: IPAddress, port: int) -> Destination | None:

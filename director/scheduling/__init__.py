@@ -29,3 +29,5 @@ def chooser(scheduler: Scheduler, flags: frozenset[SchedulerFlag] = frozenset())
             return SourceHash(flags)
         case Scheduler.MH:
             return Maglev(flags)
+        case _:
+            raise LookupError(scheduler)

@@ -4,13 +4,13 @@
 The compiler keeps each service's lines and writes anew only what changed, so that an image after one change
 costs little more than copying it. It decides nothing: which ids and next hops there are, it is told. The same
 services in the same order under the same ids give the same bytes, whatever way led there. The order of parts:
-header, services, destinations, lists, look-ups, links, timeouts.
+header, options, services, destinations, lists, look-ups, links, timeouts, details, marks, limits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from netaddr import IPAddress
 
@@ -18,6 +18,7 @@ from director.model import (
     Configuration,
     Destination,
     Link,
+    MarkRule,
     NextHop,
     ServiceKey,
     Timeouts,
@@ -32,13 +33,23 @@ from director.tables.records import (
     Sections,
     ServicePlaces,
     destination_line,
+    details_line,
+    has_details,
     header,
+    limit_lines,
     link_lines,
     list_lines,
+    mark_lines,
+    options_line,
     service_slot,
-    timeout_line,
+    timeout_set,
 )
 from director.tables.slots import Placement, place
+
+OPTIONS_LINE = 1
+SERVICES_FIRST = 2
+
+Overrides = tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +66,24 @@ class _Chunk:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A destination as its line tells it."""
+    """A destination as its line tells it; `timeouts` are its service's own."""
 
     service: int
+    timeouts: Overrides
     destination: Destination
     port: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """The last part of an image: its lines, where marks and limits stand (first line, how many), and the
+    services' places made whole.
+    """
+
+    places: list[ServicePlaces]
+    lines: bytes
+    marks: tuple[int, int]
+    limits: tuple[int, int]
 
 
 class ImageCompiler:
@@ -68,6 +92,7 @@ class ImageCompiler:
     def __init__(self) -> None:
         self._chunks: dict[ServiceKey, _Chunk] = {}
         self._rows: dict[int, _Row] = {}
+        self._limited: set[int] = set()
         self._by_address: dict[IPAddress, set[int]] = {}
         self._next_hops: dict[IPAddress, NextHop] = {}
         self._destination_lines = bytearray(LINE)
@@ -75,10 +100,12 @@ class ImageCompiler:
         self._links: tuple[Link, ...] = ()
         self._timeouts = Timeouts()
         self._tunables = Tunables()
+        self._marks: tuple[MarkRule, ...] = ()
+        self._sets: tuple[Overrides, ...] = ((),)
 
-    def set_options(self, timeouts: Timeouts, tunables: Tunables) -> None:
-        """Take the idle times and the behaviour switches."""
-        self._timeouts, self._tunables = timeouts, tunables
+    def set_options(self, timeouts: Timeouts, tunables: Tunables, marks: tuple[MarkRule, ...] = ()) -> None:
+        """Take the idle times, the behaviour switches and the mark rules."""
+        self._timeouts, self._tunables, self._marks = timeouts, tunables, marks
 
     def set_links(self, links: Iterable[Link]) -> None:
         """Take the interfaces; frames can leave by those that are up and have a MAC, up to 256 of them."""
@@ -93,7 +120,9 @@ class ImageCompiler:
         else:
             self._drop_rows(frozenset(old.ids.destinations) - frozenset(ids.destinations))
         for number, destination in zip(ids.destinations, service.destinations, strict=True):
-            self._set_row(number, _Row(ids.service, destination, service.port_at(destination)))
+            self._set_row(
+                number, _Row(ids.service, service.timeouts, destination, service.port_at(destination))
+            )
         self._chunks[service.key] = _chunk(service, ids, old)
 
     def remove_service(self, key: ServiceKey) -> None:
@@ -114,14 +143,16 @@ class ImageCompiler:
         """Write the image."""
         if self._placement is None:
             self._placement = place(tuple(self._chunks))
-        first = 1 + len(self._placement.slots)
+        self._number_sets()
+        first = SERVICES_FIRST + len(self._placement.slots)
         count = 1 + max(self._rows, default=0)
         places, links_first = self._places(first + count)
         links = link_lines(self._links)
         timeouts_first = links_first + len(links) // LINE
+        tail = self._tail(places, timeouts_first)
         sections = Sections(
-            lines=timeouts_first + 1,
-            service_first=1,
+            lines=timeouts_first + len(tail.lines) // LINE,
+            service_first=SERVICES_FIRST,
             service_mask=self._placement.mask,
             seed=self._placement.seed,
             dest_first=first,
@@ -129,18 +160,71 @@ class ImageCompiler:
             timeouts_first=timeouts_first,
             links_first=links_first,
             links_count=len(self._links),
+            options=OPTIONS_LINE,
         )
         return b"".join(
             (
                 header(generation, sections, self._tunables),
-                self._slots(self._placement, places),
+                options_line(self._tunables, tail.marks, tail.limits),
+                self._slots(self._placement, tail.places),
                 memoryview(self._destination_lines)[: count * LINE],
                 *(chunk.lists for chunk in self._chunks.values()),
                 *(chunk.lookup for chunk in self._chunks.values()),
                 links,
-                timeout_line(self._timeouts),
+                tail.lines,
             )
         )
+
+    def _tail(self, places: Sequence[ServicePlaces], first: int) -> _Tail:
+        """Write what few services have, from the timeouts at line `first` on."""
+        services = [chunk.service for chunk in self._chunks.values()]
+        timeouts = b"".join(timeout_set(replace(self._timeouts, **dict(each))) for each in self._sets)
+        line = first + len(timeouts) // LINE
+        details: list[bytes] = []
+        found: list[ServicePlaces] = []
+        for service, known in zip(services, places, strict=True):
+            at = line + len(details) if has_details(service) else 0
+            found.append(replace(known, details=at, timeouts=self._set_of(service.timeouts)))
+            details += [details_line(service)] if at else []
+        marked = self._marked()
+        limits = self._limits()
+        marks, marks_first = mark_lines(marked), line + len(details)
+        limits_first = marks_first + len(marks) // LINE
+        return _Tail(
+            found,
+            b"".join((timeouts, *details, marks, limit_lines(limits))),
+            (marks_first, len(marked)),
+            (limits_first, len(limits)),
+        )
+
+    def _marked(self) -> list[tuple[MarkRule, int]]:
+        """List the mark rules that lead to a service, with the line of its slot."""
+        assert self._placement is not None
+        keys = tuple(self._chunks)
+        lines = {
+            (keys[position].mark, keys[position].address.version): SERVICES_FIRST + slot
+            for slot, position in enumerate(self._placement.slots)
+            if position is not None and keys[position].mark
+        }
+        wanted = ((rule, lines.get((rule.mark, rule.network.version))) for rule in self._marks)
+        return [(rule, line) for rule, line in wanted if line is not None]
+
+    def _limits(self) -> list[tuple[int, int, int]]:
+        limited = ((number, self._rows[number].destination) for number in sorted(self._limited))
+        return [(number, each.upper, each.lower) for number, each in limited]
+
+    def _number_sets(self) -> None:
+        """Give each different set of timeouts a number, in the services' order; set 0 is for the others."""
+        sets = tuple(dict.fromkeys(((), *(chunk.service.timeouts for chunk in self._chunks.values()))))
+        if sets != self._sets:
+            self._sets = sets
+            for number, row in self._rows.items():
+                if row.timeouts:
+                    self._write_row(number)
+
+    def _set_of(self, timeouts: Overrides) -> int:
+        """Return the number of a set; 0 while it has none: its lines are written again then."""
+        return self._sets.index(timeouts) if timeouts in self._sets else 0
 
     def _places(self, line: int) -> tuple[list[ServicePlaces], int]:
         """Lay lists and look-up tables out from this line on; return the line after them too."""
@@ -165,6 +249,9 @@ class ImageCompiler:
 
     def _set_row(self, number: int, row: _Row) -> None:
         self._rows[number] = row
+        self._limited.discard(number)
+        if row.destination.upper:
+            self._limited.add(number)
         self._by_address.setdefault(row.destination.address, set()).add(number)
         self._write_row(number)
 
@@ -174,11 +261,12 @@ class ImageCompiler:
         if missing > 0:
             self._destination_lines.extend(bytes(max(missing, len(self._destination_lines))))
         hop = self._next_hops.get(row.destination.address)
-        line = destination_line(row.service, row.destination, row.port, hop)
+        line = destination_line(row.service, self._set_of(row.timeouts), row.destination, row.port, hop)
         self._destination_lines[number * LINE : (number + 1) * LINE] = line
 
     def _drop_rows(self, numbers: frozenset[int]) -> None:
         for number in numbers:
+            self._limited.discard(number)
             address = self._rows.pop(number).destination.address
             self._by_address[address].discard(number)
             if not self._by_address[address]:
@@ -213,7 +301,7 @@ def compile_image(
 ) -> bytes:
     """Compile a whole configuration at once, with ids from 1 in its order."""
     compiler, registry = ImageCompiler(), IdRegistry()
-    compiler.set_options(configuration.timeouts, configuration.tunables)
+    compiler.set_options(configuration.timeouts, configuration.tunables, configuration.marks)
     for service in configuration.services:
         compiler.set_service(service, registry.assign(service).ids)
     for address, hop in next_hops.items():

@@ -15,7 +15,7 @@ from director.model import ForwardingMethod, Scheduler, SchedulerFlag
 
 LINE = 64
 IMAGE_MAGIC = 0x4C564449
-IMAGE_VERSION = 1
+IMAGE_VERSION = 2
 SERVICE_PROBES = 8
 MAX_SERVICES = 4096
 MAX_DESTS = 131072
@@ -23,15 +23,22 @@ MAX_SERVICE_DESTS = 1024
 DESTS_PER_LINE = 8
 IDS_PER_LINE = 16
 LINKS_PER_LINE = 4
+MARKS_PER_LINE = 2
+LIMITS_PER_LINE = 4
 MAX_LINKS = 256
+MAX_MARKS = 1024
 SH_SIZE = 256
 MH_SIZE = 4093
 
-HEADER = Struct("<IIQIIIIIIIBBBBIII4x")
-SERVICE = Struct("<16s2sBBIBBHIIIIiiII4x")
+HEADER = Struct("<IIQIIIIIIIBBBBIIII")
+OPTIONS = Struct("<8B8I24x")
+SERVICE = Struct("<16s2sBBIBBHIIIIiiIII")
+DETAILS = Struct("<16sII40x")
 DESTINATION = Struct("<IiI16s16s6s6s2sHBBH")
 LIST_ITEM = Struct("<Ii")
 LINK = Struct("<I6sH4x")
+MARK = Struct("<16sBBBxHHI4x")
+LIMIT = Struct("<III4x")
 
 SCHEDULERS = {
     Scheduler.RR: 1,
@@ -40,6 +47,15 @@ SCHEDULERS = {
     Scheduler.WLC: 4,
     Scheduler.SH: 5,
     Scheduler.MH: 6,
+    Scheduler.SED: 7,
+    Scheduler.NQ: 8,
+    Scheduler.DH: 9,
+    Scheduler.FO: 10,
+    Scheduler.OVF: 11,
+    Scheduler.LBLC: 12,
+    Scheduler.LBLCR: 13,
+    Scheduler.TWOS: 14,
+    Scheduler.NONE: 15,
 }
 
 SCHEDULER_FLAGS = {
@@ -61,16 +77,29 @@ class Family(IntEnum):
     IPV6 = 6
 
 
+class ServiceFlag(IntFlag):
+    """What `lb_service.flags` says of a service, beside its scheduler's flags."""
+
+    PERSISTENT = 4
+    ONE_PACKET = 8
+    MARK = 16
+
+
 class DestinationFlag(IntFlag):
     """What `lb_dest.flags` says of a destination."""
 
     PRESENT = 1
     RESOLVED = 2
     IPV6 = 4
+    GRE = 8
+    GUE = 16
+    CHECKSUM = 32
+    REMOTE = 64
+    LOCAL = 128
 
 
 class Timeout(IntEnum):
-    """The places of a line of timeouts: the TCP states, then the rest."""
+    """The places of a set of timeouts, each under its name in Timeouts."""
 
     TCP_NONE = 0
     TCP_ESTABLISHED = 1
@@ -85,7 +114,22 @@ class Timeout(IntEnum):
     TCP_SYNACK = 10
     UDP = 11
     FRAGMENT = 12
+    SCTP_NONE = 16
+    SCTP_INIT1 = 17
+    SCTP_INIT = 18
+    SCTP_COOKIE_SENT = 19
+    SCTP_COOKIE_REPLIED = 20
+    SCTP_COOKIE_WAIT = 21
+    SCTP_COOKIE = 22
+    SCTP_COOKIE_ECHOED = 23
+    SCTP_ESTABLISHED = 24
+    SCTP_SHUTDOWN_SENT = 25
+    SCTP_SHUTDOWN_RECEIVED = 26
+    SCTP_SHUTDOWN_ACK_SENT = 27
+    SCTP_REJECTED = 28
+    SCTP_CLOSED = 29
 
 
-TIMEOUTS = 16
-TIMEOUT_LINE = Struct(f"<{TIMEOUTS}I")
+TIMEOUTS = 32
+TIMEOUTS_PER_LINE = 16
+TIMEOUT_SET = Struct(f"<{TIMEOUTS}I")

@@ -7,28 +7,45 @@ Each function turns nouns into whole lines. Where the lines stand in the image i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 from netaddr import EUI, IPAddress
 
-from director.model import Destination, Link, NextHop, Timeouts, Tunables, VirtualService
+from director.model import (
+    Destination,
+    ForwardingMethod,
+    Link,
+    MarkRule,
+    NextHop,
+    Timeouts,
+    Tunables,
+    TunnelChecksum,
+    TunnelType,
+    VirtualService,
+)
 from director.tables.layout import (
     DESTINATION,
+    DETAILS,
     HEADER,
     IMAGE_MAGIC,
     IMAGE_VERSION,
+    LIMIT,
     LINE,
     LINK,
     LIST_ITEM,
+    MARK,
     METHODS,
+    OPTIONS,
     SCHEDULER_FLAGS,
     SCHEDULERS,
     SERVICE,
-    TIMEOUT_LINE,
+    TIMEOUT_SET,
     TIMEOUTS,
     DestinationFlag,
     Family,
+    ServiceFlag,
+    Timeout,
 )
 from director.tables.slots import packed
 
@@ -37,6 +54,16 @@ FRAGMENT_TIMEOUT = 30_000
 
 _NO_ADDRESS = bytes(16)
 _NO_MAC = bytes(6)
+_TUNNEL_TYPES = {
+    TunnelType.IPIP: DestinationFlag(0),
+    TunnelType.GRE: DestinationFlag.GRE,
+    TunnelType.GUE: DestinationFlag.GUE,
+}
+_TUNNEL_CHECKSUMS = {
+    TunnelChecksum.NONE: DestinationFlag(0),
+    TunnelChecksum.CHECKSUM: DestinationFlag.CHECKSUM,
+    TunnelChecksum.REMOTE: DestinationFlag.REMOTE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +79,7 @@ class Sections:
     timeouts_first: int
     links_first: int
     links_count: int
+    options: int
 
 
 def header(generation: int, sections: Sections, tunables: Tunables) -> bytes:
@@ -74,18 +102,43 @@ def header(generation: int, sections: Sections, tunables: Tunables) -> bytes:
         sections.timeouts_first,
         sections.links_first,
         sections.links_count,
+        sections.options,
+    )
+
+
+def options_line(tunables: Tunables, marks: tuple[int, int], limits: tuple[int, int]) -> bytes:
+    """Write the line of options. `marks` and `limits` are (first line, how many)."""
+    return OPTIONS.pack(
+        tunables.expire_quiescent_template,
+        tunables.sloppy_sctp,
+        tunables.drop_entry,
+        tunables.drop_packet,
+        tunables.secure_tcp,
+        tunables.nat_icmp_send,
+        tunables.pmtu_disc,
+        tunables.schedule_icmp,
+        tunables.am_droprate,
+        tunables.amemthresh,
+        1000 * tunables.lblc_expiration,
+        1000 * tunables.lblcr_expiration,
+        *marks,
+        *limits,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ServicePlaces:
-    """Where a service's list stands, and its table: the scheduler's own or the stateless choice's."""
+    """Where a service's parts stand: its list, its table (the scheduler's own or the stateless choice's), its
+    details; and which set of timeouts is its own. 0: none.
+    """
 
     list_first: int
     lookup_first: int
     lookup_size: int
     stateless_first: int
     stateless_size: int
+    details: int = 0
+    timeouts: int = 0
 
 
 def service_slot(service: VirtualService, number: int, wrr: tuple[int, int], places: ServicePlaces) -> bytes:
@@ -94,29 +147,91 @@ def service_slot(service: VirtualService, number: int, wrr: tuple[int, int], pla
     return SERVICE.pack(
         packed(key.address),
         key.port.to_bytes(2, "big"),
-        key.protocol.number,
+        0 if key.mark else key.protocol.number,
         Family.IPV6 if key.address.version == 6 else Family.IPV4,
         number,
         SCHEDULERS[service.scheduler],
-        sum(SCHEDULER_FLAGS[flag] for flag in service.flags if flag.scheduler is service.scheduler),
+        _service_flags(service),
         len(service.destinations),
         places.list_first,
         places.lookup_first,
         places.lookup_size,
-        0,
+        places.timeouts,
         *wrr,
         places.stateless_first,
         places.stateless_size,
+        places.details,
     )
 
 
-def destination_line(service: int, destination: Destination, port: int, hop: NextHop | None) -> bytes:
-    """Write a destination's line; without a next hop it stands there unresolved."""
+def _service_flags(service: VirtualService) -> int:
+    flags = ServiceFlag(0)
+    if service.persistence is not None:
+        flags |= ServiceFlag.PERSISTENT
+    if service.one_packet:
+        flags |= ServiceFlag.ONE_PACKET
+    if service.key.mark:
+        flags |= ServiceFlag.MARK
+    return flags | sum(SCHEDULER_FLAGS[flag] for flag in service.flags if flag.scheduler is service.scheduler)
+
+
+def has_details(service: VirtualService) -> bool:
+    """Tell whether a service needs a line of details."""
+    return service.persistence is not None or service.key.mark != 0
+
+
+def details_line(service: VirtualService) -> bytes:
+    """Write what few services have: persistence and firewall mark."""
+    held = service.persistence
+    whole = IPAddress("255.255.255.255" if service.key.address.version == 4 else "ff" * 2 + ":ffff" * 7)
+    mask = packed(held.mask or whole) if held is not None else _NO_ADDRESS
+    return DETAILS.pack(mask, 1000 * held.timeout if held is not None else 0, service.key.mark)
+
+
+def mark_lines(rules: Sequence[tuple[MarkRule, int]]) -> bytes:
+    """Write mark rules, each with the line of the service that it leads to."""
+    return whole_lines(
+        b"".join(
+            MARK.pack(
+                packed(IPAddress(rule.network.first, rule.network.version)),
+                rule.network.prefixlen,
+                rule.protocol.number if rule.protocol is not None else 0,
+                Family.IPV6 if rule.network.version == 6 else Family.IPV4,
+                rule.first_port,
+                rule.last_port,
+                line,
+            )
+            for rule, line in rules
+        )
+    )
+
+
+def limit_lines(limits: Sequence[tuple[int, int, int]]) -> bytes:
+    """Write thresholds: (destination id, upper, lower)."""
+    return whole_lines(b"".join(LIMIT.pack(*each) for each in limits))
+
+
+def _destination_flags(destination: Destination, hop: NextHop | None) -> DestinationFlag:
     flags = DestinationFlag.PRESENT
     if destination.address.version == 6:
         flags |= DestinationFlag.IPV6
     if hop is not None:
         flags |= DestinationFlag.RESOLVED
+    if destination.method is ForwardingMethod.TUN:
+        flags |= _TUNNEL_TYPES[destination.tunnel.type] | _TUNNEL_CHECKSUMS[destination.tunnel.checksum]
+    return flags
+
+
+def destination_line(
+    service: int, timeouts: int, destination: Destination, port: int, hop: NextHop | None
+) -> bytes:
+    """Write a destination's line; without a next hop it stands there unresolved.
+
+    `timeouts` is its service's set.
+    """
+    flags = _destination_flags(destination, hop)
+    if destination.method is ForwardingMethod.TUN and destination.tunnel.type is TunnelType.GUE:
+        port = destination.tunnel.port
     return DESTINATION.pack(
         service,
         destination.weight,
@@ -129,7 +244,7 @@ def destination_line(service: int, destination: Destination, port: int, hop: Nex
         _mtu(hop.mtu) if hop is not None else 0,
         METHODS[destination.method],
         flags,
-        0,
+        timeouts,
     )
 
 
@@ -139,11 +254,13 @@ def list_lines(ids: Sequence[int], weights: Sequence[int]) -> bytes:
     return whole_lines(b"".join(LIST_ITEM.pack(number, weight) for number, weight in items))
 
 
-def timeout_line(timeouts: Timeouts) -> bytes:
-    """Write the line of idle times, in milliseconds."""
-    seconds = astuple(timeouts)
-    spare = TIMEOUTS - len(seconds) - 1
-    return TIMEOUT_LINE.pack(*(1000 * value for value in seconds), FRAGMENT_TIMEOUT, *(0,) * spare)
+def timeout_set(timeouts: Timeouts) -> bytes:
+    """Write a set of idle times, in milliseconds."""
+    places = [0] * TIMEOUTS
+    places[Timeout.FRAGMENT] = FRAGMENT_TIMEOUT
+    for each in fields(Timeouts):
+        places[Timeout[each.name.upper()]] = 1000 * getattr(timeouts, each.name)
+    return TIMEOUT_SET.pack(*places)
 
 
 def link_lines(links: Sequence[Link]) -> bytes:

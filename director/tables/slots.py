@@ -62,7 +62,10 @@ def _hash_input(key: ServiceKey) -> tuple[tuple[int, int], int]:
     address = packed(key.address)
     words = (int.from_bytes(address[:8], "little"), int.from_bytes(address[8:], "little"))
     port_in_memory = int.from_bytes(key.port.to_bytes(2, "big"), "little")
-    return words, key.protocol.number << 16 | port_in_memory
+    return (
+        words,
+        key.mark << 24 | key.protocol.number << 16 | port_in_memory,
+    )  # no packet asks for a mark's slot
 
 
 def _hash(seed: int, words: tuple[int, int], tail: int) -> int:

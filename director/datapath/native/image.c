@@ -40,11 +40,11 @@ static struct lb_image *lb_image_new(const void *bytes, size_t length)
 
 struct lb_image *lb_image_empty(void)
 {
-	struct lb_image_header header = {.magic = LB_IMAGE_MAGIC, .version = LB_IMAGE_VERSION, .lines = 1};
-	u8 lines[2 * LB_LINE] = {0}; /* the header, and one empty slot of the services' hash */
+	struct lb_image_header header = {.magic = LB_IMAGE_MAGIC, .version = LB_IMAGE_VERSION, .lines = 3};
+	u8 lines[3 * LB_LINE] = {0}; /* the header, options, and one empty slot of the services' hash */
 
-	header.lines = 2;
-	header.service_first = 1;
+	header.options = 1;
+	header.service_first = 2;
 	memcpy(lines, &header, sizeof(header));
 	return lb_image_new(lines, sizeof(lines));
 }
@@ -62,17 +62,32 @@ static int lb_image_check(const void *bytes, size_t length)
 	return 0;
 }
 
+/* Count the lines that the options and the mark rules name from the array's first on. */
+static void lb_options_place(struct lb_image_header *header, u32 first)
+{
+	struct lb_options *options = (void *)(header + header->options);
+	struct lb_mark *marks = (void *)(header + options->marks_first);
+
+	for (u32 i = 0; i < options->marks_count; i++)
+		marks[i].service += first;
+	options->marks_first += first;
+	options->limits_first += first;
+	header->options += first;
+}
+
 void lb_image_place(void *array, u32 first, const void *bytes, size_t length)
 {
 	struct lb_image_header *header = (void *)((u8 *)array + (size_t)first * LB_LINE);
 	struct lb_service *service;
 
 	memcpy(header, bytes, length);
+	lb_options_place(header, first);
 	for (u32 slot = 0; slot <= header->service_mask && header->service_first + slot < header->lines; slot++) {
 		service = (struct lb_service *)(header + header->service_first + slot);
 		service->list_first += first;
 		service->lookup_first += first;
 		service->stateless_first += first;
+		service->details += service->details ? first : 0;
 	}
 	header->service_first += first;
 	header->dest_first += first;

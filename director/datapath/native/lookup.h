@@ -32,11 +32,18 @@ static LB_INLINE const struct lb_dest *lb_dest_or_empty(struct lb_ctx *ctx, cons
 	return dest ? dest : &empty;
 }
 
-static LB_INLINE u32 lb_timeout_ms(struct lb_ctx *ctx, const struct lb_image_header *image, u32 line, u32 timeout)
+/* The line of rarely asked options, or 0. */
+static LB_INLINE const struct lb_options *lb_options(struct lb_ctx *ctx, const struct lb_image_header *image)
 {
+	return image ? lb_image_line(ctx, image->options) : 0;
+}
+
+static LB_INLINE u32 lb_timeout_ms(struct lb_ctx *ctx, const struct lb_image_header *image, u32 set, u32 timeout)
+{
+	u32 line = set * (LB_TIMEOUTS / LB_TIMEOUTS_PER_LINE) + timeout / LB_TIMEOUTS_PER_LINE;
 	const u32 *ms = image ? lb_image_line(ctx, image->timeouts_first + line) : 0;
 
-	return ms ? ms[timeout % LB_TIMEOUTS] : 0;
+	return ms ? ms[timeout % LB_TIMEOUTS_PER_LINE] : 0;
 }
 
 /* Which of `count` links, from this line on, has this interface index; LB_MAX_LINKS if none. A host has few of them. */

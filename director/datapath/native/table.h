@@ -4,13 +4,17 @@
  *
  * The image is one immutable blob of 64-byte lines, compiled by director/tables/ and swapped whole. Line 0 is its
  * header, which says at which line each part begins:
+ *   options       a line that few packets ask for
  *   services      an open-addressing hash table, a power of two of slots, at most LB_SERVICE_PROBES from the home slot
  *   destinations  indexed by the destination's stable id; an absent one has flags 0
  *   lists         per service its destinations {id, weight} in kernel IPVS's list order (the reverse of adding)
  *   look-up       per sh or mh service an array of destination ids, 0 for none; per other service a smaller one, by which
  *                 it chooses when there is no remembering (crowd.h)
  *   links         the interfaces, LB_LINKS_PER_LINE to a line
- *   timeouts      lines of LB_TIMEOUTS milliseconds, by enum lb_timeout
+ *   timeouts      sets of LB_TIMEOUTS milliseconds, by enum lb_timeout; set 0 is for all who have none of their own
+ *   details       a line for each service that has any
+ *   marks         which packets have which firewall mark, in the order in which rules are asked
+ *   limits        which destinations take how many connections
  * The state region lives as long as the data path and is indexed by stable id, never by line, so that it outlives
  * images. Stable ids start at 1. Same bytes for every host; director/tables/layout.py is the twin of this file.
  */
@@ -22,7 +26,7 @@
 enum {
 	LB_LINE = 64,
 	LB_IMAGE_MAGIC = 0x4c564449, /* "IDVL" in memory */
-	LB_IMAGE_VERSION = 1,
+	LB_IMAGE_VERSION = 2,
 	LB_SERVICE_PROBES = 8,
 	LB_MAX_SERVICES = 4096,	     /* stable ids are below this */
 	LB_MAX_DESTS = 131072,	     /* stable ids are below this */
@@ -30,8 +34,11 @@ enum {
 	LB_DESTS_PER_LINE = 8,
 	LB_IDS_PER_LINE = 16,
 	LB_LINKS_PER_LINE = 4,
+	LB_MARKS_PER_LINE = 2,
+	LB_LIMITS_PER_LINE = 4,
 	LB_MAX_LINKS = 256,
-	LB_SH_SIZE = 256,
+	LB_MAX_MARKS = 1024,
+	LB_SH_SIZE = 256, /* dh's too */
 	LB_MH_SIZE = 4093,
 };
 
@@ -42,11 +49,23 @@ enum lb_scheduler {
 	LB_WLC,
 	LB_SH,
 	LB_MH,
+	LB_SED,
+	LB_NQ,
+	LB_DH,
+	LB_FO,
+	LB_OVF,
+	LB_LBLC,
+	LB_LBLCR,
+	LB_TWOS,
+	LB_NO_SCHEDULER,
 };
 
-enum lb_scheduler_flag {
+enum lb_service_flag {
 	LB_SCHED_FALLBACK = 1, /* sh-fallback, mh-fallback */
 	LB_SCHED_PORT = 2,     /* sh-port, mh-port */
+	LB_SERVICE_PERSISTENT = 4,
+	LB_SERVICE_ONE_PACKET = 8,
+	LB_SERVICE_MARK = 16, /* found by a mark rule, never by its address */
 };
 
 enum lb_method {
@@ -59,13 +78,20 @@ enum lb_dest_flag {
 	LB_DEST_PRESENT = 1,  /* in the configuration */
 	LB_DEST_RESOLVED = 2, /* its next hop is known */
 	LB_DEST_IPV6 = 4,     /* the family of addr and source */
+	LB_DEST_GRE = 8,      /* a tunnel's type; neither: IP in IP */
+	LB_DEST_GUE = 16,
+	LB_DEST_CHECKSUM = 32, /* the tunnel's outer header has a checksum */
+	LB_DEST_REMOTE = 64,   /* GUE: the inner checksum is left to the tunnel's far end */
+	LB_DEST_LOCAL = 128,   /* it is the director itself: RESOLVED, but without a next hop */
 };
 
 enum lb_timeout {
 	LB_TIMEOUT_TCP = 0, /* + enum lb_tcp_state */
 	LB_TIMEOUT_UDP = 11,
 	LB_TIMEOUT_FRAGMENT = 12,
-	LB_TIMEOUTS = 16,
+	LB_TIMEOUT_SCTP = 16, /* + enum lb_sctp_state */
+	LB_TIMEOUTS = 32,
+	LB_TIMEOUTS_PER_LINE = 16,
 };
 
 struct lb_image_header {
@@ -86,9 +112,31 @@ struct lb_image_header {
 	u32 timeouts_first;
 	u32 links_first;
 	u32 links_count;
-	u32 spare;
+	u32 options; /* line */
 };
 _Static_assert(sizeof(struct lb_image_header) == LB_LINE, "one line");
+
+/* Under the kernel's names. */
+struct lb_options {
+	u8 expire_quiescent_template;
+	u8 sloppy_sctp;
+	u8 drop_entry;
+	u8 drop_packet;
+	u8 secure_tcp;
+	u8 nat_icmp_send;
+	u8 pmtu_disc;
+	u8 schedule_icmp;
+	u32 am_droprate;
+	u32 amemthresh;	      /* pages of 4 KiB */
+	u32 lblc_expiration;  /* ms */
+	u32 lblcr_expiration; /* ms */
+	u32 marks_first;
+	u32 marks_count;
+	u32 limits_first;
+	u32 limits_count;
+	u32 spare[6];
+};
+_Static_assert(sizeof(struct lb_options) == LB_LINE, "one line");
 
 struct lb_service {
 	struct lb_addr addr;
@@ -102,14 +150,23 @@ struct lb_service {
 	u32 list_first; /* line of the destination list */
 	u32 lookup_first;
 	u32 lookup_size; /* entries, 0 for a scheduler without a table */
-	u32 timeouts;	 /* which line of the timeouts */
+	u32 timeouts;	 /* which set of timeouts */
 	s32 wrr_gcd;
 	s32 wrr_max; /* highest weight - (gcd - 1) */
 	u32 stateless_first;
 	u32 stateless_size; /* entries of the table by which it chooses while connections are crowded out */
-	u32 spare;
+	u32 details;	    /* line of its details, 0: it has none */
 };
 _Static_assert(sizeof(struct lb_service) == LB_LINE, "one line");
+
+/* What few services have. */
+struct lb_service_details {
+	struct lb_addr mask; /* persistence: the bits of an address that tell one client from another */
+	u32 persistence;     /* ms, 0: none */
+	u32 mark;	     /* firewall mark, 0: none */
+	u32 spare[10];
+};
+_Static_assert(sizeof(struct lb_service_details) == LB_LINE, "one line");
 
 struct lb_dest {
 	u32 service; /* stable id */
@@ -119,11 +176,11 @@ struct lb_dest {
 	struct lb_addr source; /* of the outer header of a tunnel */
 	u8 source_mac[LB_ETH_ALEN];
 	u8 dest_mac[LB_ETH_ALEN];
-	be16 port;
+	be16 port;    /* NAT: 0 keeps the client's choice. GUE: of the tunnel */
 	u16 mtu;
 	u8 method;
 	u8 flags;
-	u16 timeouts; /* which line of the timeouts: the service's */
+	u16 timeouts; /* which set of timeouts: the service's */
 };
 _Static_assert(sizeof(struct lb_dest) == LB_LINE, "one line");
 
@@ -131,6 +188,29 @@ struct lb_list_item {
 	u32 id;
 	s32 weight;
 };
+
+/* Packets to an address of this network and a port of this range have the mark that a service stands for. */
+struct lb_mark {
+	struct lb_addr network;
+	u8 prefix;   /* bits */
+	u8 protocol; /* 0: any that is balanced */
+	u8 family;
+	u8 unused;
+	u16 first_port;
+	u16 last_port;
+	u32 service; /* line */
+	u32 spare;
+};
+_Static_assert(sizeof(struct lb_mark) * LB_MARKS_PER_LINE == LB_LINE, "whole rules in a line");
+
+/* A destination's thresholds: from `upper` connections on it gets none, until there are fewer than `lower`. */
+struct lb_limit {
+	u32 id;
+	u32 upper; /* 0: no limit */
+	u32 lower; /* 0: three quarters of upper */
+	u32 spare;
+};
+_Static_assert(sizeof(struct lb_limit) * LB_LIMITS_PER_LINE == LB_LINE, "whole limits in a line");
 
 struct lb_link {
 	u32 ifindex;

@@ -66,7 +66,7 @@ def test_each_record_has_the_fields_of_its_c_struct(name: str, twin: Struct) -> 
 
 
 def test_the_records_fill_whole_lines() -> None:
-    sizes = [s.size for s in (layout.HEADER, layout.SERVICE, layout.DESTINATION, layout.TIMEOUT_LINE)]
+    sizes = [s.size for s in (layout.HEADER, layout.SERVICE, layout.DESTINATION, layout.TIMEOUT_SET)]
     assert sizes == [layout.LINE] * 4
 
 

@@ -27,7 +27,7 @@ from director.tables.records import (
     link_lines,
     list_lines,
     service_slot,
-    timeout_line,
+    timeout_set,
     whole_lines,
 )
 
@@ -102,7 +102,7 @@ def test_links_stand_four_to_a_line() -> None:
 
 
 def test_timeouts_are_milliseconds() -> None:
-    line = timeout_line(Timeouts(tcp_none=2, udp=2_147_483))
+    line = timeout_set(Timeouts(tcp_none=2, udp=2_147_483))
     assert (line[:4], line[44:48]) == ((2000).to_bytes(4, "little"), (2_147_483_000).to_bytes(4, "little"))
 
 
