@@ -170,7 +170,7 @@ def _header(image: bytes) -> _Header:
     magic, version, generation, *numbers = HEADER.unpack_from(image)
     assert (magic, version) == (IMAGE_MAGIC, IMAGE_VERSION), "not a table image of this version"
     lines, service_first, service_mask, dest_first, dest_count, seed = numbers[:6]
-    icmp, reuse, nodest, sloppy, _, *last_places = numbers[6:]
+    icmp, reuse, nodest, sloppy, *last_places = numbers[6:]
     assert len(image) == lines * LINE, f"{len(image)} bytes, but the header tells of {lines} lines"
     tunables = Tunables(
         conn_reuse_mode=reuse, expire_nodest_conn=nodest, sloppy_tcp=sloppy, icmp_msgs_per_sec=icmp

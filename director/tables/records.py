@@ -98,7 +98,6 @@ def header(generation: int, sections: Sections, tunables: Tunables) -> bytes:
         tunables.conn_reuse_mode,
         tunables.expire_nodest_conn,
         tunables.sloppy_tcp,
-        0,
         sections.timeouts_first,
         sections.links_first,
         sections.links_count,

@@ -6,20 +6,25 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from netaddr import EUI, IPAddress
+from netaddr import EUI, IPAddress, IPNetwork
 
 from director.model import (
     Configuration,
     Destination,
     ForwardingMethod,
     Link,
+    MarkRule,
     NextHop,
+    Persistence,
     Protocol,
     Scheduler,
     SchedulerFlag,
     ServiceKey,
     Timeouts,
     Tunables,
+    Tunnel,
+    TunnelChecksum,
+    TunnelType,
     VirtualService,
 )
 from director.scheduling import maglev, source_hash, stateless
@@ -54,11 +59,38 @@ WEB = VirtualService(
     Scheduler.WRR,
     destinations=(
         Destination(RS[0], 80, DR, 4),
-        Destination(RS[1], 8080, NAT, 2),
+        Destination(RS[1], 8080, NAT, 2, upper=100, lower=50),
         Destination(RS[2], 80, TUN, 0),
     ),
 )
-DNS = VirtualService(KEY6, Scheduler.LC, destinations=(Destination(RS6, 53, DR, 1),))
+DNS = VirtualService(
+    KEY6,
+    Scheduler.LC,
+    destinations=(Destination(RS6, 53, DR, 1),),
+    one_packet=True,
+    timeouts=(("udp", 7),),
+)
+GUE = Tunnel(TunnelType.GUE, 6080, TunnelChecksum.REMOTE)
+MARKED = VirtualService(
+    ServiceKey.of_mark(7),
+    destinations=(Destination(RS[0], 0, TUN, tunnel=GUE),),
+    persistence=Persistence(600, IPAddress("255.255.255.0")),
+)
+RULE = MarkRule(7, IPNetwork("192.0.2.0/24"), Protocol.UDP, 8000, 8100)
+PLAIN = DecodedService(
+    KEY,
+    1,
+    Scheduler.WRR,
+    flags=frozenset(),
+    persistence=None,
+    one_packet=False,
+    timeouts=Timeouts(tcp_established=600, udp=30, sctp_init=9),
+    listed=(),
+    lookup=(),
+    stateless=(),
+    wrr_gcd=1,
+    wrr_max=1,
+)
 
 
 def compiled(*services: VirtualService) -> DecodedImage:
@@ -67,7 +99,10 @@ def compiled(*services: VirtualService) -> DecodedImage:
 
 def test_an_image_says_all_that_the_configuration_says() -> None:
     configuration = Configuration(
-        (WEB, DNS), timeouts=Timeouts(tcp_established=600, udp=30), tunables=Tunables(2, 1, 1, 50)
+        (WEB, DNS, MARKED),
+        timeouts=Timeouts(tcp_established=600, udp=30, sctp_init=9),
+        tunables=Tunables(conn_reuse_mode=2, expire_nodest_conn=1, drop_packet=3, am_droprate=50),
+        marks=(RULE, replace(RULE, mark=8)),
     )
     image = compile_image(configuration, {RS[0]: HOP, RS6: HOP6}, generation=7, links=LINKS)
     web_list = ((3, 0), (2, 2), (1, 4))
@@ -77,27 +112,44 @@ def test_an_image_says_all_that_the_configuration_says() -> None:
     assert decode(image) == DecodedImage(
         generation=7,
         services={
-            KEY: DecodedService(
-                KEY, 1, Scheduler.WRR, frozenset(), web_list, (), web_choices, wrr_gcd=2, wrr_max=3
+            KEY: replace(PLAIN, listed=web_list, stateless=web_choices, wrr_gcd=2, wrr_max=3),
+            KEY6: replace(
+                PLAIN,
+                key=KEY6,
+                id=2,
+                scheduler=Scheduler.LC,
+                one_packet=True,
+                timeouts=replace(configuration.timeouts, udp=7),
+                listed=((4, 1),),
+                stateless=dns_choices,
             ),
-            KEY6: DecodedService(
-                KEY6, 2, Scheduler.LC, frozenset(), ((4, 1),), (), dns_choices, wrr_gcd=1, wrr_max=1
+            MARKED.key: replace(
+                PLAIN,
+                key=MARKED.key,
+                id=3,
+                scheduler=Scheduler.WLC,
+                persistence=MARKED.persistence,
+                listed=((5, 1),),
+                stateless=(5,) * 61,
             ),
         },
         destinations={
-            1: DecodedDestination(1, 1, RS[0], 80, DR, 4, HOP),
-            2: DecodedDestination(2, 1, RS[1], 8080, NAT, 2, None),
-            3: DecodedDestination(3, 1, RS[2], 80, TUN, 0, None),
-            4: DecodedDestination(4, 2, RS6, 53, DR, 1, HOP6),
+            1: DecodedDestination(1, 1, RS[0], 80, DR, Tunnel(), 4, HOP),
+            2: DecodedDestination(2, 1, RS[1], 8080, NAT, Tunnel(), 2, None),
+            3: DecodedDestination(3, 1, RS[2], 80, TUN, Tunnel(), 0, None),
+            4: DecodedDestination(4, 2, RS6, 53, DR, Tunnel(), 1, HOP6),
+            5: DecodedDestination(5, 3, RS[0], 6080, TUN, GUE, 1, HOP),
         },
         links=(DecodedLink(2, EUI("02-00-00-00-00-0a"), 9000), DecodedLink(3, HOP.source_mac, 1500)),
         timeouts=configuration.timeouts,
         tunables=configuration.tunables,
+        marks=(RULE,),
+        limits={2: (100, 50)},
     )
 
 
 def test_an_image_of_nothing_holds_no_service_and_no_destination() -> None:
-    assert compiled() == DecodedImage(1, {}, {}, (), Timeouts(), Tunables())
+    assert compiled() == DecodedImage(1, {}, {}, (), Timeouts(), Tunables(), (), {})
 
 
 def test_a_direct_or_tunnelled_destination_takes_the_services_port() -> None:
@@ -131,8 +183,18 @@ def test_a_hashing_service_without_destinations_has_a_table_of_nobody(scheduler:
 
 
 def test_fragments_have_half_a_minute() -> None:
-    line = compile_image(Configuration(), {})[-LINE:]
+    line = compile_image(Configuration(), {})[-2 * LINE :]
     assert int.from_bytes(line[4 * Timeout.FRAGMENT : 4 * Timeout.FRAGMENT + 4], "little") == 30_000
+
+
+def test_sets_of_timeouts_are_numbered_by_the_services_that_are_there() -> None:
+    compiler, registry = ImageCompiler(), IdRegistry()
+    gone = replace(WEB, timeouts=(("tcp_close", 1),))
+    for service in (gone, DNS):
+        compiler.set_service(service, registry.assign(service).ids)
+    compiler.image(1)
+    compiler.set_service(WEB, registry.assign(WEB).ids)
+    assert compiler.image(2) == compile_image(Configuration((WEB, DNS)), {}, generation=2)
 
 
 def test_a_jumbo_mtu_beyond_16_bits_is_the_highest_that_fits() -> None:

@@ -42,32 +42,39 @@ def struct_format(name: str) -> str:
 
 
 def field_format(kind: str, name: str, count: str) -> str:
-    if not count and name != "spare":
+    if not count and name not in {"spare", "unused"}:
         return SIZES[kind]
     length = WIDTHS[kind] * (int(count or 1) if (count or "1").isdigit() else enumerators()[count])
-    return f"{length}{'x' if name == 'spare' else 's'}"
+    return f"{length}{'x' if name in {'spare', 'unused'} else 's'}"
 
 
 @pytest.mark.parametrize(
     ("name", "twin"),
     [
         ("lb_image_header", layout.HEADER),
+        ("lb_options", layout.OPTIONS),
         ("lb_service", layout.SERVICE),
+        ("lb_service_details", layout.DETAILS),
         ("lb_dest", layout.DESTINATION),
         ("lb_list_item", layout.LIST_ITEM),
         ("lb_link", layout.LINK),
+        ("lb_mark", layout.MARK),
+        ("lb_limit", layout.LIMIT),
     ],
 )
 def test_each_record_has_the_fields_of_its_c_struct(name: str, twin: Struct) -> None:
     def spelt_out(text: str) -> str:
-        return re.sub(r"(\d+)([BHIiQ])", lambda m: m[2] * int(m[1]), text)
+        return re.sub(r"(\d+)([BHIiQx])", lambda m: m[2] * int(m[1]), text)
 
-    assert spelt_out(twin.format) == struct_format(name)
+    assert spelt_out(twin.format) == spelt_out(struct_format(name))
 
 
 def test_the_records_fill_whole_lines() -> None:
-    sizes = [s.size for s in (layout.HEADER, layout.SERVICE, layout.DESTINATION, layout.TIMEOUT_SET)]
-    assert sizes == [layout.LINE] * 4
+    lines = (layout.HEADER, layout.OPTIONS, layout.SERVICE, layout.DETAILS, layout.DESTINATION)
+    assert [each.size for each in lines] == [layout.LINE] * 5
+    assert layout.TIMEOUT_SET.size == 2 * layout.LINE
+    assert layout.MARK.size * layout.MARKS_PER_LINE == layout.LINE
+    assert layout.LIMIT.size * layout.LIMITS_PER_LINE == layout.LINE
 
 
 def test_the_limits_are_the_c_ones() -> None:
@@ -75,7 +82,8 @@ def test_the_limits_are_the_c_ones() -> None:
     names = (
         *("LINE", "IMAGE_MAGIC", "IMAGE_VERSION", "SERVICE_PROBES", "MAX_SERVICES", "MAX_DESTS"),
         *("MAX_SERVICE_DESTS", "DESTS_PER_LINE", "IDS_PER_LINE", "LINKS_PER_LINE", "MAX_LINKS"),
-        *("SH_SIZE", "MH_SIZE", "TIMEOUTS"),
+        *("MARKS_PER_LINE", "LIMITS_PER_LINE", "MAX_MARKS"),
+        *("SH_SIZE", "MH_SIZE", "TIMEOUTS", "TIMEOUTS_PER_LINE"),
     )
     ours = {name: getattr(layout, name) for name in names}
     assert ours == {name: c[f"LB_{name}"] for name in names}
@@ -83,7 +91,13 @@ def test_the_limits_are_the_c_ones() -> None:
 
 def test_the_enumerations_are_the_c_ones() -> None:
     c = enumerators()
-    assert {scheduler: c[f"LB_{scheduler.name}"] for scheduler in Scheduler} == layout.SCHEDULERS
+    named = {
+        scheduler: c[f"LB_{scheduler.name}"] for scheduler in Scheduler if scheduler is not Scheduler.NONE
+    }
+    assert {**named, Scheduler.NONE: c["LB_NO_SCHEDULER"]} == layout.SCHEDULERS
+    assert {f.name: f.value for f in layout.ServiceFlag} == {
+        f.name: c[f"LB_SERVICE_{f.name}"] for f in layout.ServiceFlag
+    }
     assert {method: c[f"LB_{method.name}"] for method in ForwardingMethod} == layout.METHODS
     assert {f.name: f.value for f in layout.Family} == {
         f.name: c[f"LB_FAMILY_{f.name}"] for f in layout.Family
@@ -99,7 +113,12 @@ def test_the_enumerations_are_the_c_ones() -> None:
     }
 
 
-def test_a_line_of_timeouts_has_the_fields_of_the_model_then_the_fragments() -> None:
+def test_a_set_of_timeouts_has_the_fields_of_the_model_and_the_fragments() -> None:
     c = enumerators()
-    assert [t.name.lower() for t in layout.Timeout] == [*Timeouts.__dataclass_fields__, "fragment"]
-    assert (c["LB_TIMEOUT_UDP"], c["LB_TIMEOUT_FRAGMENT"]) == (layout.Timeout.UDP, layout.Timeout.FRAGMENT)
+    assert {t.name.lower() for t in layout.Timeout} == {*Timeouts.__dataclass_fields__, "fragment"}
+    assert {name: c[f"LB_TIMEOUT_{name}"] for name in ("TCP", "UDP", "FRAGMENT", "SCTP")} == {
+        "TCP": layout.Timeout.TCP_NONE,
+        "UDP": layout.Timeout.UDP,
+        "FRAGMENT": layout.Timeout.FRAGMENT,
+        "SCTP": layout.Timeout.SCTP_NONE,
+    }

@@ -3,19 +3,25 @@
 
 from __future__ import annotations
 
-from netaddr import EUI, IPAddress
+import pytest
+from netaddr import EUI, IPAddress, IPNetwork
 
 from director.model import (
     Destination,
     ForwardingMethod,
     Link,
+    MarkRule,
     NextHop,
+    Persistence,
     Protocol,
     Scheduler,
     SchedulerFlag,
     ServiceKey,
     Timeouts,
     Tunables,
+    Tunnel,
+    TunnelChecksum,
+    TunnelType,
     VirtualService,
 )
 from director.tables.layout import LINE
@@ -23,9 +29,13 @@ from director.tables.records import (
     Sections,
     ServicePlaces,
     destination_line,
+    details_line,
     header,
+    limit_lines,
     link_lines,
     list_lines,
+    mark_lines,
+    options_line,
     service_slot,
     timeout_set,
     whole_lines,
@@ -47,11 +57,13 @@ def test_the_header_says_where_everything_is() -> None:
         timeouts_first=29,
         links_first=28,
         links_count=3,
+        options=27,
     )
-    assert header(2**40, sections, Tunables(2, 1, 0, 500)).hex(" ", 4).split() == [
-        *("4944564c", "01000000", "00000000", "00010000"),
+    wanted = Tunables(conn_reuse_mode=2, expire_nodest_conn=1, icmp_msgs_per_sec=500)
+    assert header(2**40, sections, wanted).hex(" ", 4).split() == [
+        *("4944564c", "02000000", "00000000", "00010000"),
         *("1e000000", "01000000", "07000000", "09000000", "04000000", "02000000", "f4010000"),
-        *("02010000", "1d000000", "1c000000", "03000000", NO_WORD),
+        *("02010000", "1d000000", "1c000000", "03000000", "1b000000"),
     ]
 
 
@@ -72,7 +84,7 @@ def test_a_service_stands_with_address_and_port_as_on_the_wire() -> None:
 
 def test_a_destination_stands_with_its_next_hop() -> None:
     destination = Destination(IPAddress("10.0.0.2"), 8080, ForwardingMethod.NAT, 7)
-    assert destination_line(5, destination, 8080, HOP).hex(" ", 4).split() == [
+    assert destination_line(5, 0, destination, 8080, HOP).hex(" ", 4).split() == [
         *("05000000", "07000000", "03000000"),
         *("0a000002", NO_WORD, NO_WORD, NO_WORD),
         *("0a000001", NO_WORD, NO_WORD, NO_WORD),
@@ -82,12 +94,64 @@ def test_a_destination_stands_with_its_next_hop() -> None:
 
 def test_a_destination_without_a_next_hop_is_unresolved() -> None:
     destination = Destination(IPAddress("2001:db8::2"), 80, ForwardingMethod.TUN, 0)
-    assert destination_line(5, destination, 80, None).hex(" ", 4).split() == [
+    assert destination_line(5, 1, destination, 80, None).hex(" ", 4).split() == [
         *("05000000", NO_WORD, NO_WORD),
         *("20010db8", NO_WORD, NO_WORD, "00000002"),
         *(NO_WORD, NO_WORD, NO_WORD, NO_WORD),
-        *(NO_WORD, NO_WORD, NO_WORD, "00500000", "02050000"),
+        *(NO_WORD, NO_WORD, NO_WORD, "00500000", "02050100"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("tunnel", "flags", "port"),
+    [
+        (Tunnel(), 3, "0050"),
+        (Tunnel(TunnelType.GRE, checksum=TunnelChecksum.CHECKSUM), 3 + 8 + 32, "0050"),
+        (Tunnel(TunnelType.GUE, 6080), 3 + 16, "17c0"),
+        (Tunnel(TunnelType.GUE, 6080, TunnelChecksum.REMOTE), 3 + 16 + 64, "17c0"),
+    ],
+)
+def test_a_tunnel_stands_in_the_flags_and_its_port_in_the_ports_place(
+    tunnel: Tunnel, flags: int, port: str
+) -> None:
+    destination = Destination(IPAddress("10.0.0.2"), 80, ForwardingMethod.TUN, tunnel=tunnel)
+    line = destination_line(5, 0, destination, 80, HOP)
+    assert (line[61], line[56:58].hex()) == (flags, port)
+
+
+def test_the_options_stand_under_their_names() -> None:
+    wanted = Tunables(sloppy_sctp=1, drop_packet=3, pmtu_disc=1, am_droprate=7, lblc_expiration=2)
+    assert options_line(wanted, (40, 2), (41, 5)).hex(" ", 4).split() == [
+        *("00010003", "00000100", "07000000", "00040000", "d0070000", "005c2605"),
+        *("28000000", "02000000", "29000000", "05000000"),
+        *(NO_WORD,) * 6,
+    ]
+
+
+def test_details_are_mask_persistence_and_mark() -> None:
+    held = VirtualService(KEY, persistence=Persistence(600, IPAddress("255.255.255.0")))
+    assert details_line(held).hex(" ", 4).split()[:6] == ["ffffff00", *(NO_WORD,) * 3, "c0270900", NO_WORD]
+    marked = VirtualService(ServiceKey.of_mark(7, 6), persistence=Persistence(1))
+    assert details_line(marked).hex(" ", 4).split()[:6] == [*("ffffffff",) * 4, "e8030000", "07000000"]
+
+
+def test_a_marks_slot_belongs_to_no_protocol() -> None:
+    line = service_slot(VirtualService(ServiceKey.of_mark(7)), 5, (0, 0), ServicePlaces(10, 0, 0, 0, 0, 50))
+    assert line.hex(" ", 4).split()[4:7] == ["00000004", "05000000", "04100000"]
+
+
+def test_mark_rules_stand_two_to_a_line() -> None:
+    rule = MarkRule(7, IPNetwork("192.0.2.0/24"), Protocol.UDP, 8000, 8100)
+    lines = mark_lines(((rule, 9),))
+    assert (len(lines), lines[:32].hex(" ", 4).split()) == (
+        LINE,
+        ["c0000200", *(NO_WORD,) * 3, "18110400", "401fa41f", "09000000", NO_WORD],
+    )
+
+
+def test_limits_stand_four_to_a_line() -> None:
+    lines = limit_lines(((3, 100, 50),))
+    assert (len(lines), lines[:16].hex(" ", 4)) == (LINE, f"03000000 64000000 32000000 {NO_WORD}")
 
 
 def test_a_list_is_the_reverse_of_the_order_of_adding() -> None:
