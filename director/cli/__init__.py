@@ -15,10 +15,12 @@ from director.cli import (
     config,
     connections,
     lifecycle,
+    mark,
     server,
     service,
     stats,
     status,
+    tuning,
 )
 from director.cli.calling import Root
 from director.cli.options import socket_of_all
@@ -35,6 +37,9 @@ for command in (
     lifecycle.run,
     service.service,
     server.server,
+    mark.mark,
+    tuning.sysctl,
+    tuning.timeouts,
     connections.connections,
     stats.stats,
     status.status,

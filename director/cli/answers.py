@@ -13,13 +13,31 @@ class Destination(TypedDict):
     address: str
     method: str
     weight: int
+    upper: int
+    lower: int
+    tunnel: str
+    tunnel_port: int
+    tunnel_checksum: str
+
+
+class Mark(TypedDict):
+    mark: int
+    network: str
+    protocol: str
+    ports: str
 
 
 class Service(TypedDict):
-    protocol: str
-    address: str
+    protocol: str | None
+    address: str | None
+    mark: int
+    family: str
     scheduler: str
     flags: list[str]
+    persistence: int
+    persistence_mask: str
+    one_packet: bool
+    timeouts: dict[str, int]
     destination: list[Destination]
 
 

@@ -94,7 +94,18 @@ def names(context: click.Context) -> list[str]:
 
 def service_name(service: Service) -> str:
     """Write a service's name as commands take it."""
+    if service["mark"]:
+        return f"mark{'6' if service['family'] == 'ipv6' else ''}:{service['mark']}"
     return f"{service['protocol']}:{service['address']}"
+
+
+def named(service: str) -> dict[str, Any]:
+    """Turn a service's name into the fields that say it; the director judges them."""
+    word, _, rest = service.partition(":")
+    if word not in {"mark", "mark6"}:
+        return {"protocol": word, "address": rest}
+    family = {"family": "ipv6"} if word == "mark6" else {}
+    return {"mark": int(rest) if rest.isascii() and rest.isdigit() else rest, **family}
 
 
 def show_changes(changes: Sequence[Change]) -> None:

@@ -7,6 +7,7 @@ Completion asks the running director for names, and offers none when it does not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -53,12 +54,20 @@ def interface_names(
     context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Refuse what no interface can be called."""
-    from director.config.document import AN_INTERFACE, is_interface
+    from director.config.fields import AN_INTERFACE, is_interface
 
     for name in given:
         if not is_interface(name):
             raise click.BadParameter(f"{name!r} is not {AN_INTERFACE}", context, parameter)
     return given
+
+
+def assignment(word: str) -> tuple[str, int]:
+    """Read NAME=NUMBER."""
+    name, equals, number = word.partition("=")
+    if not equals or not re.fullmatch(r"[0-9]{1,10}", number):
+        raise click.UsageError(f"{word!r} is not NAME=NUMBER")
+    return name, int(number)
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the control API's answer as JSON.")
@@ -70,7 +79,8 @@ def _services(context: click.Context, _: click.Parameter, incomplete: str) -> li
 
 def _joined(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> str:
     """Accept `tcp:192.0.2.1:80` and `tcp 192.0.2.1:80`."""
-    if len(given) == 1 or (len(given) == 2 and given[0].lower() in {each.value for each in Protocol}):
+    first = {*(each.value for each in Protocol), "mark", "mark6"}
+    if len(given) == 1 or (len(given) == 2 and given[0].lower() in first):
         return ":".join((given[0].lower(), *given[1:]))
     raise click.BadParameter(
         f"{' '.join(given)!r} is not a service; write tcp:192.0.2.1:80 or tcp 192.0.2.1:80",

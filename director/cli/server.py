@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import click
 
@@ -17,9 +18,36 @@ from director.cli.service import SERVICES
 from director.cli.stats import chosen
 from director.config.address import parse_destination, parse_service_key
 from director.control.client import destination_path, destinations_path
-from director.model.service import ForwardingMethod
+from director.model.service import ForwardingMethod, TunnelChecksum, TunnelType
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 server_argument = click.argument("server", metavar="ADDRESS[:PORT]")
+
+
+MORE = (
+    click.option("--upper", type=int, help="From so many connections on it gets no new ones; 0: no limit."),
+    click.option("--lower", type=int, help="It gets new ones again when there are fewer than these."),
+    click.option(
+        "--tunnel", type=words(TunnelType), help="tun: what packets are wrapped in; IP in IP if not named."
+    ),
+    click.option("--tunnel-port", type=int, help="The UDP port of a gue tunnel."),
+    click.option(
+        "--tunnel-checksum", type=words(TunnelChecksum), help="Whether a gre or gue tunnel has checksums."
+    ),
+)
+
+
+def more_options(function: Function) -> Function:
+    """Add what few servers need."""
+    for option in reversed(MORE):
+        function = option(function)
+    return function
+
+
+def given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was given."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +87,12 @@ def server() -> None:
     help="dr: rewrite the MAC address; tun: wrap in IP; nat: rewrite the IP address.",
 )  # fmt: skip
 @click.option("--weight", type=int, default=1, show_default=True, help="Its share; 0: no new connections.")
+@more_options
 @as_json
-def add(service: str, server: str, method: str, weight: int, *, as_json: bool) -> None:
+def add(service: str, server: str, method: str, weight: int, *, as_json: bool, **more: Any) -> None:
     """Add a server to a service."""
     address = str(parse_destination(server, parse_service_key(service)))
-    values = {"address": address, "method": method, "weight": weight}
+    values = {"address": address, "method": method, "weight": weight, **given(more)}
     done(client().post(destinations_path(service), values), as_json=as_json)
 
 
@@ -72,15 +101,15 @@ def add(service: str, server: str, method: str, weight: int, *, as_json: bool) -
 @server_argument
 @click.option("--method", type=words(ForwardingMethod), help="Another way of forwarding.")
 @click.option("--weight", type=int, help="Another share; 0: no new connections.")
+@more_options
 @as_json
-def edit(service: str, server: str, method: str | None, weight: int | None, *, as_json: bool) -> None:
-    """Change a server's weight or method.
+def edit(service: str, server: str, *, as_json: bool, **more: Any) -> None:
+    """Change a server's weight, method, limits or tunnel.
 
-    What is not named stays."""
-    if method is None and weight is None:
-        raise click.UsageError("name what to change: --method or --weight")
-    given = {"method": method, "weight": weight}
-    values = {key: value for key, value in given.items() if value is not None}
+    What is not named stays, but another method drops the tunnel's type."""
+    values = given(more)
+    if not values:
+        raise click.UsageError("name what to change")
     done(client().patch(destination_path(service, server), values), as_json=as_json)
 
 

@@ -12,16 +12,21 @@ from collections.abc import Callable
 from netaddr import INET_PTON, AddrFormatError, IPAddress, IPNetwork
 
 from director.config.errors import ConfigError, Fault, show
-from director.config.limits import MAX_PORT
+from director.config.limits import MAX_MARK, MAX_PORT
 from director.model.connection import Endpoint
 from director.model.service import Protocol, ServiceKey
 
 AN_ENDPOINT = "an address and port such as 192.0.2.1:80"
-A_PORT = f"a port from 1 to {MAX_PORT}"
+A_PORT = f"a port from 0 to {MAX_PORT}"
 A_SERVICE = "a service such as tcp:192.0.2.1:80"
+A_MASK = "a mask such as 255.255.255.0, or a prefix length"
+PORTS = "a port, a range such as 8000-8100, or any"
+ANY_PORT = (0, 65535)
 A_NETWORK = "an address or network such as 198.51.100.0/24"
 
 _ENDPOINT = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<four>[^:\[\]]*)):(?P<port>[^:]*)")
+_MARK = re.compile(r"mark(?P<six>6?):(?P<mark>[0-9]{1,10})")
+_PORTS = re.compile(r"(?P<first>[0-9]{1,5})(?:-(?P<last>[0-9]{1,5}))?")
 _PORT = re.compile(r"[0-9]{1,9}")
 _BROADCAST = IPAddress("255.255.255.255")
 _THIS_NETWORK = IPNetwork("0.0.0.0/8")
@@ -64,12 +69,53 @@ def parse_filter(text: str) -> Endpoint:
 
 
 def parse_service_key(text: str) -> ServiceKey:
-    """Read `tcp:192.0.2.1:80`."""
+    """Read `tcp:192.0.2.1:80`, or `mark:7` and `mark6:7` for a firewall mark."""
+    mark = _MARK.fullmatch(text)
+    if mark is not None and 1 <= int(mark["mark"]) <= MAX_MARK:
+        return ServiceKey.of_mark(int(mark["mark"]), 6 if mark["six"] else 4)
     protocol, colon, rest = text.partition(":")
     if not colon or protocol not in {each.value for each in Protocol}:
         raise refusal(text, A_SERVICE)
     found = parse_endpoint(rest)
     return ServiceKey(Protocol(protocol), found.address, found.port)
+
+
+def parse_ports(text: str) -> tuple[int, int]:
+    """Read a port, a range of ports, or `any`: the first and the last."""
+    match = _PORTS.fullmatch(text)
+    if text == "any":
+        return ANY_PORT
+    first = int(match["first"]) if match else -1
+    last = int(match["last"] or first) if match else -1
+    if not 0 <= first <= last <= MAX_PORT:
+        raise refusal(text, PORTS)
+    return first, last
+
+
+def write_ports(ports: tuple[int, int]) -> str:
+    """Write what parse_ports reads."""
+    if ports == ANY_PORT:
+        return "any"
+    return str(ports[0]) if ports[0] == ports[1] else f"{ports[0]}-{ports[1]}"
+
+
+def parse_mask(text: str) -> IPAddress | int | None:
+    """Read which bits of a client's address count: a mask, a prefix length, or nothing for all of them."""
+    if not text:
+        return None
+    if re.fullmatch(r"[0-9]{1,3}", text) and int(text) <= 128:
+        return int(text)
+    found = address_or_none(text)
+    if found is None:
+        raise refusal(text, A_MASK)
+    return found
+
+
+def write_mask(mask: IPAddress | int | None) -> str:
+    """Write what parse_mask reads: an IPv6 mask as a prefix length."""
+    if isinstance(mask, IPAddress) and mask.version == 6 and mask.is_netmask():
+        return str(mask.netmask_bits())
+    return "" if mask is None else str(mask)
 
 
 def parse_integer(lowest: int, highest: int) -> Callable[[str], int]:
@@ -118,7 +164,7 @@ def _port(text: str, written: str) -> int:
     if not _PORT.fullmatch(written):
         raise refusal(text, AN_ENDPOINT)
     port = int(written)
-    if not 1 <= port <= MAX_PORT:
+    if port > MAX_PORT:
         raise refusal(text, A_PORT, f"has port {port}")
     return port
 

@@ -12,7 +12,14 @@ from enum import Enum
 
 from director.config.sharing import only_in
 from director.model.configuration import Configuration, Settings, Timeouts, Tunables
-from director.model.service import Destination, ServiceKey, VirtualService
+from director.model.service import (
+    Destination,
+    MarkRule,
+    ServiceKey,
+    Tunnel,
+    TunnelChecksum,
+    VirtualService,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class ServiceRemoved:
 
 @dataclass(frozen=True, slots=True)
 class ServiceChanged:
-    """A service got another scheduler or other flags."""
+    """A service got another scheduler, other flags, or another way of keeping clients and connections."""
 
     before: VirtualService
     after: VirtualService
@@ -100,6 +107,36 @@ class DestinationChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkAdded:
+    """There is another mark rule."""
+
+    rule: MarkRule
+
+    def __str__(self) -> str:
+        return f"+ mark {self.rule}"
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRemoved:
+    """A mark rule is gone."""
+
+    rule: MarkRule
+
+    def __str__(self) -> str:
+        return f"- mark {self.rule}"
+
+
+@dataclass(frozen=True, slots=True)
+class MarksReordered:
+    """Mark rules are asked in another order; a packet has the mark of the first that fits."""
+
+    order: tuple[MarkRule, ...]
+
+    def __str__(self) -> str:
+        return f"~ order of marks {'; '.join(map(str, self.order))}"
+
+
+@dataclass(frozen=True, slots=True)
 class DestinationsReordered:
     """A service's real servers stand in another order, which schedulers that take turns follow."""
 
@@ -129,6 +166,9 @@ Change = (
     | DestinationRemoved
     | DestinationChanged
     | DestinationsReordered
+    | MarkAdded
+    | MarkRemoved
+    | MarksReordered
     | ServicesReordered
 )
 
@@ -142,6 +182,7 @@ def diff(before: Configuration, after: Configuration) -> tuple[Change, ...]:
         *_settings_changes("director", before.settings, after.settings),
         *_settings_changes("timeouts", before.timeouts, after.timeouts),
         *_settings_changes("sysctl", before.tunables, after.tunables),
+        *_marks_changes(before.marks, after.marks),
         *_services_changes(before, after),
     )
 
@@ -153,6 +194,13 @@ def _settings_changes(
         old, new = getattr(before, each.name), getattr(after, each.name)
         if old != new:
             yield SettingChanged(f"{table}.{each.name}", _value(old), _value(new))
+
+
+def _marks_changes(before: tuple[MarkRule, ...], after: tuple[MarkRule, ...]) -> Iterator[Change]:
+    yield from (MarkRemoved(rule) for rule in before if rule not in after)
+    yield from (MarkAdded(rule) for rule in after if rule not in before)
+    if _expected_order(before, after) != after:
+        yield MarksReordered(after)
 
 
 def _services_changes(before: Configuration, after: Configuration) -> Iterator[Change]:
@@ -178,7 +226,7 @@ def _same_places(before: Sequence[VirtualService], after: Sequence[VirtualServic
 
 
 def _service_changes(before: VirtualService, after: VirtualService) -> Iterator[Change]:
-    if (before.scheduler, before.flags) != (after.scheduler, after.flags):
+    if _service_facts(before) != _service_facts(after):
         yield ServiceChanged(before, after)
     old = {destination.endpoint: destination for destination in before.destinations}
     new = {destination.endpoint: destination for destination in after.destinations}
@@ -200,7 +248,16 @@ def _expected_order(old: tuple[object, ...], new: tuple[object, ...]) -> tuple[o
 
 def _service_facts(service: VirtualService) -> tuple[tuple[str, str], ...]:
     flags = ",".join(sorted(flag.value for flag in service.flags)) or "none"
-    return (("scheduler", service.scheduler.value), ("flags", flags))
+    timeouts = ",".join(f"{name}={seconds}" for name, seconds in service.timeouts) or "none"
+    held = service.persistence
+    mask = f"/{held.mask}" if held is not None and held.mask is not None else ""
+    return (
+        ("scheduler", service.scheduler.value),
+        ("flags", flags),
+        ("persistence", f"{held.timeout}{mask}" if held is not None else "none"),
+        ("one-packet", "yes" if service.one_packet else "none"),
+        ("timeouts", timeouts),
+    )
 
 
 def _service_words(service: VirtualService) -> Iterator[str]:
@@ -209,11 +266,26 @@ def _service_words(service: VirtualService) -> Iterator[str]:
 
 
 def _destination_facts(destination: Destination) -> tuple[tuple[str, str], ...]:
-    return (("method", destination.method.value), ("weight", str(destination.weight)))
+    return (
+        ("method", destination.method.value),
+        ("weight", str(destination.weight)),
+        ("limits", f"{destination.lower}-{destination.upper}" if destination.upper else "none"),
+        ("tunnel", _tunnel(destination)),
+    )
+
+
+def _tunnel(destination: Destination) -> str:
+    tunnel = destination.tunnel
+    if tunnel == Tunnel():
+        return "none"
+    port = f":{tunnel.port}" if tunnel.port else ""
+    checksum = "" if tunnel.checksum is TunnelChecksum.NONE else f" checksum {tunnel.checksum.value}"
+    return f"{tunnel.type.value}{port}{checksum}"
 
 
 def _destination_words(destination: Destination) -> str:
-    return f"{destination.endpoint} {destination.method.value} weight {destination.weight}"
+    more = (f" {name} {value}" for name, value in _destination_facts(destination)[2:] if value != "none")
+    return f"{destination.endpoint} {destination.method.value} weight {destination.weight}{''.join(more)}"
 
 
 def _changed(before: tuple[tuple[str, str], ...], after: tuple[tuple[str, str], ...]) -> str:

@@ -7,139 +7,57 @@ in `rules.py`; how the pieces are put together, in `load.py`.
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from enum import Enum
+from dataclasses import fields
 from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    create_model,
-)
+from netaddr import IPAddress, IPNetwork
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from director.config import limits
-from director.config.address import AN_ENDPOINT, parse_unicast, refusal
-from director.config.errors import ConfigError, Fault, show
+from director.config.address import ANY_PORT
+from director.config.fields import (
+    AnyProtocolField,
+    ChecksumField,
+    CountField,
+    EndpointField,
+    Family,
+    FamilyField,
+    FlagsField,
+    InterfaceField,
+    MarkField,
+    MaskField,
+    MethodField,
+    NetworkField,
+    OptionalEndpointField,
+    OptionalProtocolField,
+    PortField,
+    PortsField,
+    SchedulerField,
+    SecondsField,
+    TunnelField,
+    WeightField,
+    Written,
+    choice,
+    each_once,
+    integer,
+)
 from director.model.configuration import Configuration, DatapathKind, Settings, Timeouts, Tunables
 from director.model.connection import Endpoint
 from director.model.service import (
     Destination,
-    ForwardingMethod,
-    Protocol,
+    MarkRule,
+    Persistence,
     Scheduler,
-    SchedulerFlag,
     ServiceKey,
+    Tunnel,
+    TunnelChecksum,
+    TunnelType,
     VirtualService,
 )
 
-AN_INTERFACE = "an interface name of at most 15 characters"
-_INTERFACE = re.compile(r"[^\s/:\x00-\x1f\x7f\ud800-\udfff]{1,15}")
 _START = Settings()
-
-EnumType = TypeVar("EnumType", bound=Enum)
 Noun = TypeVar("Noun", Settings, Timeouts, Tunables)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A field that is written as a string and read by one of our own functions, whose fault it keeps."""
-
-    parse: Callable[[str], object]
-    write: Callable[[Any], str]
-    expected: str
-    schema: tuple[tuple[str, object], ...]
-
-    def read(self, value: object) -> object:
-        try:
-            if not isinstance(value, str):
-                raise refusal(value, self.expected)
-            return self.parse(value)
-        except ConfigError as error:
-            (fault,) = error.faults
-            context = {"message": fault.message, "expected": fault.expected}
-            raise PydanticCustomError("fault", "{message}", context) from None
-
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        written = core_schema.plain_serializer_function_ser_schema(
-            self.write, return_schema=core_schema.str_schema()
-        )
-        return core_schema.no_info_plain_validator_function(self.read, serialization=written)
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {"type": "string", "description": self.expected, **dict(self.schema)}
-
-
-def choice(enum: type[EnumType], noun: str) -> Written:
-    """Make a field that takes one word of an enum."""
-    words = [str(each.value) for each in enum]
-    expected = f"one of {', '.join(words)}"
-
-    def parse(text: str) -> EnumType:
-        if text in words:
-            return enum(text)
-        near = difflib.get_close_matches(text[:64], words, n=1)
-        hint = f"did you mean {show(near[0])}?" if near else f"expected {expected}"
-        raise ConfigError([Fault("", show(text), expected, f"{show(text)} is not a {noun}; {hint}")])
-
-    return Written(parse, lambda each: str(each.value), expected, (("enum", words),))
-
-
-def integer(lowest: int, highest: int) -> FieldInfo:
-    """Make a field that takes the integers of a range."""
-    made: FieldInfo = Field(ge=lowest, le=highest, description=f"an integer from {lowest} to {highest}")
-    return made
-
-
-def is_interface(text: str) -> bool:
-    """Say whether an interface can have this name."""
-    named = _INTERFACE.fullmatch(text) is not None and text not in {".", ".."}
-    return named and len(text.encode()) <= 15
-
-
-def _interface(text: str) -> str:
-    if not is_interface(text):
-        raise refusal(text, AN_INTERFACE)
-    return text
-
-
-def _each_once(words: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Refuse a list that has a word twice."""
-    for index, word in enumerate(words):
-        if word in words[:index]:
-            found = show(word.value if isinstance(word, Enum) else word)
-            context = {"message": f"{found} is given more than once", "expected": "each only once"}
-            raise PydanticCustomError("fault", "{message}", context)
-    return words
-
-
-EXAMPLES = ("examples", ["192.0.2.1:80", "[2001:db8::1]:80"])
-LENGTHS = (("minLength", 1), ("maxLength", 15))
-
-EndpointField = Annotated[Endpoint, Written(parse_unicast, str, AN_ENDPOINT, (EXAMPLES,))]
-InterfaceField = Annotated[str, Written(_interface, str, AN_INTERFACE, LENGTHS)]
-ProtocolField = Annotated[Protocol, choice(Protocol, "protocol")]
-MethodField = Annotated[ForwardingMethod, choice(ForwardingMethod, "forwarding method")]
-SchedulerField = Annotated[Scheduler, choice(Scheduler, "scheduler")]
-FlagField = Annotated[SchedulerFlag, choice(SchedulerFlag, "scheduler flag")]
-WeightField = Annotated[int, integer(0, limits.MAX_WEIGHT)]
-# What is a list in the file becomes a tuple, which strict mode alone would refuse.
-FlagsField = Annotated[
-    tuple[FlagField, ...],
-    Field(strict=False, description="a list of scheduler flags"),
-    AfterValidator(_each_once),
-]
 
 
 class Document(BaseModel):
@@ -155,7 +73,7 @@ class DirectorTable(Document):
     interfaces: Annotated[
         tuple[InterfaceField, ...],
         Field(strict=False, description="a list of interface names"),
-        AfterValidator(_each_once),
+        AfterValidator(each_once),
     ] = _START.interfaces
     workers: Annotated[int, integer(1, limits.MAX_WORKERS)] = _START.workers
     connections: Annotated[int, integer(1, limits.MAX_CONNECTIONS)] = _START.connections
@@ -216,51 +134,134 @@ SysctlTable = create_model(
 )
 
 
+class MarkDocument(Document):
+    """Which packets have a firewall mark; a service of that mark balances them."""
+
+    mark: MarkField
+    network: NetworkField
+    protocol: AnyProtocolField = None
+    ports: PortsField = ANY_PORT
+
+    def to_noun(self) -> MarkRule:
+        return MarkRule(self.mark, self.network, self.protocol, *self.ports)
+
+    @classmethod
+    def of(cls, noun: MarkRule) -> MarkDocument:
+        return cls.model_construct(
+            mark=noun.mark,
+            network=noun.network,
+            protocol=noun.protocol,
+            ports=(noun.first_port, noun.last_port),
+        )
+
+
 class DestinationDocument(Document):
     """A real server within a service."""
 
     address: EndpointField
     method: MethodField
     weight: WeightField = 1
+    upper: CountField = 0
+    lower: CountField = 0
+    tunnel: TunnelField = TunnelType.IPIP
+    tunnel_port: PortField = 0
+    tunnel_checksum: ChecksumField = TunnelChecksum.NONE
 
     def to_noun(self) -> Destination:
-        return Destination(self.address.address, self.address.port, self.method, self.weight)
+        return Destination(
+            self.address.address,
+            self.address.port,
+            self.method,
+            self.weight,
+            self.upper,
+            self.lower,
+            Tunnel(self.tunnel, self.tunnel_port, self.tunnel_checksum),
+        )
 
     @classmethod
     def of(cls, noun: Destination) -> DestinationDocument:
-        where = Endpoint(noun.address, noun.port)
-        return cls.model_construct(address=where, method=noun.method, weight=noun.weight)
+        return cls.model_construct(
+            address=Endpoint(noun.address, noun.port),
+            method=noun.method,
+            weight=noun.weight,
+            upper=noun.upper,
+            lower=noun.lower,
+            tunnel=noun.tunnel.type,
+            tunnel_port=noun.tunnel.port,
+            tunnel_checksum=noun.tunnel.checksum,
+        )
 
 
 class ServiceHead(Document):
-    """A service without its destinations."""
+    """A service without its destinations: of a protocol and an address, or of a mark and a family."""
 
-    protocol: ProtocolField
-    address: EndpointField
+    protocol: OptionalProtocolField = None
+    address: OptionalEndpointField = None
+    mark: Annotated[int, integer(0, limits.MAX_MARK)] = 0
+    family: FamilyField = Family.IPV4
     scheduler: SchedulerField = Scheduler.WLC
     flags: FlagsField = ()
+    persistence: SecondsField = 0
+    persistence_mask: MaskField = None
+    one_packet: Annotated[bool, Field(description="true or false")] = False
 
-    def to_noun(self, destinations: tuple[Destination, ...]) -> VirtualService:
-        key = ServiceKey(self.protocol, self.address.address, self.address.port)
-        return VirtualService(key, self.scheduler, frozenset(self.flags), destinations)
+    @property
+    def key(self) -> ServiceKey:
+        """Return the key; `load.py` has seen to it that there is one."""
+        if self.mark:
+            return ServiceKey.of_mark(self.mark, self.family.version)
+        assert self.protocol is not None
+        assert self.address is not None
+        return ServiceKey(self.protocol, self.address.address, self.address.port)
+
+    def to_noun(
+        self, destinations: tuple[Destination, ...], timeouts: tuple[tuple[str, int], ...]
+    ) -> VirtualService:
+        return VirtualService(
+            self.key,
+            self.scheduler,
+            frozenset(self.flags),
+            destinations,
+            persistence_of(self.persistence, self.persistence_mask, self.key.address.version),
+            self.one_packet,
+            timeouts,
+        )
 
 
 class ServiceDocument(ServiceHead):
     """A virtual service and its destinations, in the order they were added."""
 
+    timeouts: Annotated[dict[str, int], Field(description="a table of idle times in seconds")] = {}
     destination: Annotated[
         tuple[DestinationDocument, ...], Field(strict=False, description="a list of tables")
     ] = ()
 
     @classmethod
     def of(cls, noun: VirtualService) -> ServiceDocument:
+        key, held = noun.key, noun.persistence
         return cls.model_construct(
-            protocol=noun.key.protocol,
-            address=Endpoint(noun.key.address, noun.key.port),
+            protocol=None if key.mark else key.protocol,
+            address=None if key.mark else Endpoint(key.address, key.port),
+            mark=key.mark,
+            family=Family.IPV6 if key.mark and key.address.version == 6 else Family.IPV4,
             scheduler=noun.scheduler,
             flags=tuple(sorted(noun.flags, key=lambda flag: flag.value)),
+            persistence=held.timeout if held is not None else 0,
+            persistence_mask=held.mask if held is not None else None,
+            one_packet=noun.one_packet,
+            timeouts=dict(noun.timeouts),
             destination=tuple(map(DestinationDocument.of, noun.destinations)),
         )
+
+
+def persistence_of(timeout: int, mask: IPAddress | int | None, version: int) -> Persistence | None:
+    """Put persistence together; 0 seconds are none. A prefix length becomes this family's mask."""
+    if timeout == 0:
+        return None
+    if isinstance(mask, int):
+        whole = "0.0.0.0" if version == 4 and mask <= 32 else "::"  # noqa: S104 (a network, not a socket)
+        mask = IPNetwork(f"{whole}/{mask}").netmask
+    return Persistence(timeout, mask)
 
 
 class ConfigurationDocument(Document):
@@ -269,6 +270,7 @@ class ConfigurationDocument(Document):
     director: DirectorTable = DirectorTable()
     timeouts: TimeoutsTable = TimeoutsTable()
     sysctl: SysctlTable = SysctlTable()
+    mark: Annotated[tuple[MarkDocument, ...], Field(strict=False, description="a list of tables")] = ()
     service: Annotated[tuple[ServiceDocument, ...], Field(strict=False, description="a list of tables")] = ()
 
     @classmethod
@@ -277,6 +279,7 @@ class ConfigurationDocument(Document):
             director=DirectorTable.model_construct(**values(noun.settings)),
             timeouts=cast("Any", TimeoutsTable).model_construct(**values(noun.timeouts)),
             sysctl=cast("Any", SysctlTable).model_construct(**values(noun.tunables)),
+            mark=tuple(map(MarkDocument.of, noun.marks)),
             service=tuple(map(ServiceDocument.of, noun.services)),
         )
 
@@ -290,6 +293,11 @@ def expectation(field: FieldInfo) -> str:
 def values(noun: Settings | Timeouts | Tunables) -> dict[str, Any]:
     """Return a flat noun's fields by name."""
     return {each.name: getattr(noun, each.name) for each in fields(noun)}
+
+
+def given_of(table: Document) -> dict[str, Any]:
+    """Return what was given of a flat table."""
+    return {name: getattr(table, name) for name in table.model_fields_set}
 
 
 def noun_of(kind: type[Noun], table: Document) -> Noun:

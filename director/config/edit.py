@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 from director.config import rules
 from director.config.errors import ConfigError, Conflict, Fault
 from director.model.configuration import Configuration
 from director.model.connection import Endpoint
-from director.model.service import (
-    Destination,
-    ForwardingMethod,
-    Scheduler,
-    SchedulerFlag,
-    ServiceKey,
-    VirtualService,
-)
+from director.model.service import Destination, MarkRule, ServiceKey, VirtualService
+
+Noun = TypeVar("Noun", VirtualService, Destination)
+Edit = Callable[[Noun], Noun]
 
 
 def add_service(configuration: Configuration, service: VirtualService) -> Configuration:
@@ -35,18 +32,17 @@ def add_service(configuration: Configuration, service: VirtualService) -> Config
     return edited
 
 
-def edit_service(
-    configuration: Configuration,
-    key: ServiceKey,
-    scheduler: Scheduler | None = None,
-    flags: frozenset[SchedulerFlag] | None = None,
-) -> Configuration:
-    """Change what is not None. A change of scheduler alone drops the flags that belong to the old one."""
+def edit_service(configuration: Configuration, key: ServiceKey, edit: Edit[VirtualService]) -> Configuration:
+    """Change a service by a function.
+
+    A change of scheduler drops the flags that belong to the old one, unless the flags are changed as well.
+    """
 
     def change(service: VirtualService) -> VirtualService:
-        chosen = scheduler or service.scheduler
-        kept = frozenset(flag for flag in service.flags if flag.scheduler is chosen)
-        edited = replace(service, scheduler=chosen, flags=kept if flags is None else flags)
+        edited = edit(service)
+        if edited.flags == service.flags:
+            kept = frozenset(flag for flag in edited.flags if flag.scheduler is edited.scheduler)
+            edited = replace(edited, flags=kept)
         _refuse(rules.service_faults(edited))
         return edited
 
@@ -72,17 +68,13 @@ def add_destination(configuration: Configuration, key: ServiceKey, destination: 
 
 
 def edit_destination(
-    configuration: Configuration,
-    key: ServiceKey,
-    where: Endpoint,
-    method: ForwardingMethod | None = None,
-    weight: int | None = None,
+    configuration: Configuration, key: ServiceKey, where: Endpoint, edit: Edit[Destination]
 ) -> Configuration:
-    """Change what is not None."""
+    """Change a destination by a function."""
 
     def change(service: VirtualService) -> VirtualService:
         old = _destination(service, where)
-        new = replace(old, method=method or old.method, weight=old.weight if weight is None else weight)
+        new = edit(old)
         _refuse(rules.destination_faults(key, new))
         return replace(
             service, destinations=tuple(new if each == old else each for each in service.destinations)
@@ -99,6 +91,21 @@ def delete_destination(configuration: Configuration, key: ServiceKey, where: End
         return replace(service, destinations=tuple(each for each in service.destinations if each != gone))
 
     return _with_service(configuration, key, change)
+
+
+def add_mark(configuration: Configuration, rule: MarkRule) -> Configuration:
+    """Add a mark rule, to be asked after the others."""
+    if rule in configuration.marks:
+        raise _exists("mark rule already exists", str(rule))
+    _refuse(rules.mark_faults(len(configuration.marks) + 1))
+    return replace(configuration, marks=(*configuration.marks, rule))
+
+
+def delete_mark(configuration: Configuration, rule: MarkRule) -> Configuration:
+    """Remove a mark rule."""
+    if rule not in configuration.marks:
+        raise _conflict(Conflict.MISSING, "no such mark rule", str(rule), "a rule that exists")
+    return replace(configuration, marks=tuple(each for each in configuration.marks if each != rule))
 
 
 def missing_service(key: ServiceKey) -> ConfigError:

@@ -25,6 +25,7 @@ from director.config.document import (
     DestinationDocument,
     DirectorTable,
     Document,
+    MarkDocument,
     ServiceHead,
     SysctlTable,
     TimeoutsTable,
@@ -34,13 +35,14 @@ from director.config.document import (
 from director.config.errors import ConfigError, Fault, KeyPath, key_path, show
 from director.config.limits import MAX_TEXT
 from director.model.configuration import Configuration, Settings, Timeouts, Tunables
-from director.model.service import Destination, ServiceKey, VirtualService
+from director.model.service import Destination, MarkRule, ServiceKey, VirtualService
 
 _POSITION = re.compile(
     r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL
 )
 
 Model = TypeVar("Model", bound=Document)
+BELOW = ("timeouts", "destination")  # a service's tables that are read for themselves
 
 
 def load(data: str | bytes, file: str = "") -> Configuration:
@@ -102,11 +104,12 @@ def configuration_from(raw: object, file: str = "") -> Configuration:
     director = _read(DirectorTable, top.get("director", {}), ("director",), faults)
     timeouts = _read(TimeoutsTable, top.get("timeouts", {}), ("timeouts",), faults)
     sysctl = _read(SysctlTable, top.get("sysctl", {}), ("sysctl",), faults)
+    marks = _marks(top.get("mark", []), faults)
     services = _services(top.get("service", []), faults)
     if faults or director is None or timeouts is None or sysctl is None:
         raise ConfigError(faults, file)
     return Configuration(
-        services, noun_of(Timeouts, timeouts), noun_of(Tunables, sysctl), noun_of(Settings, director)
+        services, noun_of(Timeouts, timeouts), noun_of(Tunables, sysctl), noun_of(Settings, director), marks
     )
 
 
@@ -133,6 +136,29 @@ def document_from(model: type[Model], raw: object) -> Model:
     return read
 
 
+def own_timeouts_from(raw: object) -> tuple[tuple[str, int], ...]:
+    """Read a service's own idle times, by name."""
+    faults: list[Fault] = []
+    found = _own_timeouts(raw, (), faults)
+    if faults:
+        raise ConfigError(faults)
+    return found
+
+
+def _own_timeouts(raw: object, path: KeyPath, faults: list[Fault]) -> tuple[tuple[str, int], ...]:
+    table = _read(TimeoutsTable, raw, path, faults)
+    return tuple((name, getattr(table, name)) for name in sorted(table.model_fields_set)) if table else ()
+
+
+def _marks(raw: object, faults: list[Fault]) -> tuple[MarkRule, ...]:
+    read = [
+        _read(MarkDocument, each, ("mark", index), faults)
+        for index, each in enumerate(_list(raw, ("mark",), faults))
+    ]
+    faults.extend(rules.mark_faults(len(read)))
+    return tuple(each.to_noun() for each in read if each is not None)
+
+
 def _services(raw: object, faults: list[Fault]) -> tuple[VirtualService, ...]:
     services: list[VirtualService] = []
     first: dict[ServiceKey, str] = {}
@@ -152,8 +178,12 @@ def _services(raw: object, faults: list[Fault]) -> tuple[VirtualService, ...]:
 def _service(raw: object, path: KeyPath, faults: list[Fault]) -> VirtualService | None:
     """Read a service; None if its own fields are at fault, though its destinations are read all the same."""
     table = _table(raw, path, faults)
-    own = {key: value for key, value in table.items() if key != "destination"}
-    head = _read(ServiceHead, own, path, faults, also="destination") if isinstance(raw, Mapping) else None
+    own = {key: value for key, value in table.items() if key not in BELOW}
+    head = _read(ServiceHead, own, path, faults, also=BELOW) if isinstance(raw, Mapping) else None
+    if head is not None and any(missing := list(_missing(head))):
+        faults.extend(fault.below(path) for fault in missing)
+        head = None
+    timeouts = _own_timeouts(table.get("timeouts", {}), (*path, "timeouts"), faults)
     below = _list(table.get("destination", []), (*path, "destination"), faults)
     read = [
         _read(DestinationDocument, each, (*path, "destination", i), faults) for i, each in enumerate(below)
@@ -161,13 +191,24 @@ def _service(raw: object, path: KeyPath, faults: list[Fault]) -> VirtualService 
     found = [(index, each.to_noun()) for index, each in enumerate(read) if each is not None]
     if head is None:
         return None
-    service = head.to_noun(tuple(each for _, each in found))
+    service = head.to_noun(tuple(each for _, each in found), timeouts)
     faults.extend(fault.below(path) for fault in rules.service_faults(service))
     for index, destination in found:
         place = (*path, "destination", index)
         faults.extend(fault.below(place) for fault in rules.destination_faults(service.key, destination))
     faults.extend(_destinations_twice(path, found))
     return service
+
+
+def _missing(head: ServiceHead) -> Iterator[Fault]:
+    """Find what a service lacks, or has beside a mark."""
+    for name in ("protocol", "address"):
+        value, expected = getattr(head, name), expectation(ServiceHead.model_fields[name])
+        if head.mark and value is not None:
+            message = f"a service of a mark has no {name}; its rules say which packets it balances"
+            yield Fault(name, show(str(value)), "nothing", message)
+        elif not head.mark and value is None:
+            yield Fault(name, "nothing", expected, f"missing; expected {expected}")
 
 
 def _destinations_twice(path: KeyPath, found: Iterable[tuple[int, Destination]]) -> Iterator[Fault]:
@@ -179,9 +220,9 @@ def _destinations_twice(path: KeyPath, found: Iterable[tuple[int, Destination]])
 
 
 def _read(
-    model: type[Model], raw: object, path: KeyPath, faults: list[Fault], also: str = ""
+    model: type[Model], raw: object, path: KeyPath, faults: list[Fault], also: tuple[str, ...] = ()
 ) -> Model | None:
-    """Validate one flat table; on failure add its faults. `also` is a key the model leaves to others."""
+    """Validate one flat table; on failure add its faults. `also` are keys that the model leaves to others."""
     if not isinstance(raw, Mapping):
         _table(raw, path, faults)
         return None
@@ -193,11 +234,11 @@ def _read(
         return None
 
 
-def _fault(model: type[Document], path: KeyPath, error: ErrorDetails, also: str) -> Fault:
+def _fault(model: type[Document], path: KeyPath, error: ErrorDetails, also: tuple[str, ...]) -> Fault:
     """Say in our own words what pydantic found; `error["loc"]` is (field) or (field, index)."""
     place = (*path, *error["loc"])
     if error["type"] == "extra_forbidden":
-        return _unknown(path, str(error["loc"][-1]), {*model.model_fields, *([also] if also else [])})
+        return _unknown(path, str(error["loc"][-1]), {*model.model_fields, *also})
     found, context = show(error["input"]), error.get("ctx", {})
     field = model.model_fields[str(error["loc"][0])]
     expected = context.get("expected") or expectation(field)

@@ -23,9 +23,26 @@ from director.config.load import configuration_from, toml_values
 from director.model.configuration import Configuration
 
 _FLAT = ("director", "timeouts", "sysctl")
-_IDENTITY = {"protocol", "address"}
-_DEFAULTS = {"scheduler": "wlc", "flags": [], "weight": 1}
-_NEVER_WRITTEN: dict[str, object] = {"flags": []}
+_IDENTITY = {"protocol", "address", "mark", "family", "network", "ports"}
+_NEVER_WRITTEN: dict[str, object] = {  # each with its default, which says nothing
+    "protocol": None,
+    "address": None,
+    "mark": 0,
+    "family": "ipv4",
+    "flags": [],
+    "persistence": 0,
+    "persistence_mask": "",
+    "one_packet": False,
+    "timeouts": {},
+    "upper": 0,
+    "lower": 0,
+    "tunnel": "ipip",
+    "tunnel_port": 0,
+    "tunnel_checksum": "none",
+}
+_DEFAULTS = {**_NEVER_WRITTEN, "scheduler": "wlc", "weight": 1}
+_MARK_DEFAULTS: dict[str, object] = {"protocol": "any", "ports": "any"}
+_LISTED = {"service", "service.destination", "mark"}
 _HEADER = re.compile(r"[ \t]*\[\[?[ \t]*(?P<name>[A-Za-z]+(?:\.[A-Za-z]+)?)[ \t]*\]\]?[ \t]*(?:#.*)?")
 
 _PLAIN_WORDS = re.compile(r"[A-Za-z0-9.:\[\]-]*")
@@ -106,10 +123,12 @@ def _edited(over: str, values: Plain, wanted: Plain) -> str | None:
 
 def _read(blocks: Iterable[Block], values: Plain) -> Iterator[Block]:
     """Give each block the table that the whole text's values have in its place."""
-    services = _tables(values.get("service"))
+    services, marks = _tables(values.get("service")), _tables(values.get("mark"))
     destinations: Iterator[Plain] = iter(())
     for block in blocks:
-        if block.name == "service":
+        if block.name == "mark":
+            yield replace(block, table=next(marks, {}))
+        elif block.name == "service":
             service = next(services, {})
             destinations = _tables(service.get("destination"))
             yield replace(block, table=_without(service, "destination"))
@@ -148,13 +167,14 @@ def _blocks(text: str) -> Iterator[Block]:
 
 def _merged(old: list[Block], wanted: Plain) -> Iterator[Block]:
     """Give the blocks of the new text: the flat tables in their old order, new ones, then the services."""
-    flat = {block.name: block for block in old if block.name not in {"service", "service.destination"}}
+    flat = {block.name: block for block in old if block.name not in _LISTED}
     default = plain(Configuration())
     for name, block in flat.items():
         yield _with_values(block, wanted[name], default[name]) if name in _FLAT else block
     for name in _FLAT:
         if name not in flat and wanted[name] != default[name]:
             yield _with_values(Block("\n", f"[{name}]\n", name=name), wanted[name], default[name])
+    yield from _marks(old, wanted["mark"])
     new = ServiceBlocks(Block("\n", "[[service]]\n", name="service"))
     services = {each.head.identity: each for each in _services(old)}
     for service in wanted["service"]:
@@ -163,6 +183,13 @@ def _merged(old: list[Block], wanted: Plain) -> Iterator[Block]:
             have.head, _without(service, "destination"), _DEFAULTS if have.head.body else _NEVER_WRITTEN
         )
         yield from _destinations(have.destinations, service["destination"])
+
+
+def _marks(old: Iterable[Block], wanted: Iterable[Plain]) -> Iterator[Block]:
+    blocks = {block.identity: block for block in old if block.name == "mark"}
+    new = Block("\n", "[[mark]]\n", name="mark")
+    for each in wanted:
+        yield _with_values(blocks.get(_name(each), new), each, _MARK_DEFAULTS)
 
 
 def _services(old: Iterable[Block]) -> Iterator[ServiceBlocks]:
@@ -216,6 +243,10 @@ def _line(item: tuple[str, object]) -> str:
         return f"{key} = {value}\n"
     if isinstance(value, str) and _PLAIN_WORDS.fullmatch(value):
         return f'{key} = "{value}"\n'
+    if isinstance(value, dict):
+        table = tomlkit.inline_table()
+        table.update(value)
+        return f"{key} = {table.as_string()}\n"
     return f"{key} = {tomlkit.item(value).as_string()}\n"
 
 
@@ -250,4 +281,9 @@ def _identity(table: Mapping[str, object]) -> str:
 
 
 def _name(table: Mapping[str, object]) -> str:
+    if "network" in table:
+        words: tuple[object, ...] = (table.get("mark"), table.get("protocol", "any"), table["network"])
+        return " ".join(map(str, (*words, table.get("ports", "any"))))
+    if table.get("mark"):
+        return f"mark {table['mark']} {table.get('family', 'ipv4')}"
     return f"{table.get('protocol', '')} {table.get('address', '')}"

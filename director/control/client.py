@@ -89,8 +89,8 @@ class Client:
     def patch(self, path: str, values: Json) -> Json:
         return self._json("PATCH", path, {}, values)
 
-    def delete(self, path: str) -> Json:
-        return self._json("DELETE", path, {})
+    def delete(self, path: str, **query: str) -> Json:
+        return self._json("DELETE", path, query)
 
     def put_toml(self, path: str, text: str, **query: str) -> Json:
         """Send TOML as it is, so that the director's faults name the file's own lines and keys."""

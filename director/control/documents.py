@@ -10,30 +10,45 @@ from enum import Enum
 from typing import Annotated, Any
 
 from netaddr import IPNetwork
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from director.config.address import (
     A_NETWORK,
     A_SERVICE,
     AN_ENDPOINT,
+    ANY_PORT,
     parse_filter,
     parse_integer,
     parse_network,
     parse_service_key,
 )
-from director.config.document import (
-    DestinationDocument,
-    Document,
+from director.config.document import DestinationDocument, Document, MarkDocument, ServiceDocument
+from director.config.fields import (
+    AnyProtocolField,
+    ChecksumField,
+    CountField,
     FlagsField,
+    MaskField,
     MethodField,
+    PortField,
+    PortsField,
     SchedulerField,
-    ServiceDocument,
+    SecondsField,
+    TunnelField,
     WeightField,
     Written,
     choice,
 )
+from director.config.limits import MAX_MARK
 from director.model.connection import DEFAULT_LIMIT, ConnectionQuery, ConnectionState, Endpoint
-from director.model.service import ForwardingMethod, Scheduler, ServiceKey
+from director.model.service import (
+    ForwardingMethod,
+    MarkRule,
+    Scheduler,
+    ServiceKey,
+    TunnelChecksum,
+    TunnelType,
+)
 
 MAX_LIMIT = 100_000
 MAX_CURSOR = 2**32 - 1  # places of the connection table are numbered in 32 bits
@@ -84,6 +99,10 @@ class ServicePatch(Partial):
 
     scheduler: SchedulerField = Scheduler.WLC
     flags: FlagsField = ()
+    persistence: SecondsField = 0
+    persistence_mask: MaskField = None
+    one_packet: Annotated[bool, Field(description="true or false")] = False
+    timeouts: dict[str, int] = Field(default_factory=dict, description="a table of idle times in seconds")
 
 
 class DestinationPatch(Partial):
@@ -91,6 +110,11 @@ class DestinationPatch(Partial):
 
     method: MethodField = ForwardingMethod.DR
     weight: WeightField = 1
+    upper: CountField = 0
+    lower: CountField = 0
+    tunnel: TunnelField = TunnelType.IPIP
+    tunnel_port: PortField = 0
+    tunnel_checksum: ChecksumField = TunnelChecksum.NONE
 
 
 class FormatParameters(Partial):
@@ -148,6 +172,24 @@ class ConnectionParameters(Partial):
         return ConnectionQuery(
             self.service, self.destination, self.client, self.state, limit=limit, cursor=self.cursor
         )
+
+
+class MarkParameters(Partial):
+    """Which mark rule to delete."""
+
+    mark: Annotated[int, number(1, MAX_MARK)]
+    network: Annotated[IPNetwork, Written(parse_network, str, A_NETWORK, ())]
+    protocol: AnyProtocolField = None
+    ports: PortsField = ANY_PORT
+
+    def to_noun(self) -> MarkRule:
+        return MarkRule(self.mark, self.network, self.protocol, *self.ports)
+
+
+class MarkList(Document):
+    """All mark rules, in the order in which they are asked."""
+
+    mark: tuple[MarkDocument, ...]
 
 
 class ServiceList(Document):

@@ -16,7 +16,15 @@ from pydantic import BaseModel
 from director.config import edit
 from director.config.address import parse_destination, parse_service_key
 from director.config.diff import diff
-from director.config.document import ConfigurationDocument, DestinationDocument, ServiceDocument
+from director.config.document import (
+    ConfigurationDocument,
+    DestinationDocument,
+    MarkDocument,
+    ServiceDocument,
+    SysctlTable,
+    TimeoutsTable,
+    given_of,
+)
 from director.config.errors import ConfigError, Conflict, Fault
 from director.config.load import configuration_from, destination_from, document_from, service_from
 from director.config.save import save
@@ -39,6 +47,8 @@ from director.control.documents import (
     DestinationPatch,
     Format,
     FormatParameters,
+    MarkList,
+    MarkParameters,
     Partial,
     ServiceList,
     ServicePatch,
@@ -49,6 +59,7 @@ from director.control.documents import (
     ZeroParameters,
 )
 from director.control.metrics import CONTENT_TYPE, Exposition
+from director.control.patches import destination_edit, service_edit
 from director.control.port import DirectorPort
 from director.model.configuration import Configuration
 from director.model.connection import Endpoint
@@ -145,10 +156,8 @@ async def get_service(api: Api, call: Call) -> Reply:
 
 async def edit_service(api: Api, call: Call) -> Reply:
     patch, key = document_from(ServicePatch, call.values), call.service
-    given = patch.model_fields_set
-    scheduler = patch.scheduler if "scheduler" in given else None
-    flags = frozenset(patch.flags) if "flags" in given else None
-    return await api.edit(lambda configuration: edit.edit_service(configuration, key, scheduler, flags))
+    change = service_edit(patch)
+    return await api.edit(lambda configuration: edit.edit_service(configuration, key, change))
 
 
 async def delete_service(api: Api, call: Call) -> Reply:
@@ -169,17 +178,51 @@ async def add_destination(api: Api, call: Call) -> Reply:
 
 async def edit_destination(api: Api, call: Call) -> Reply:
     patch, key, where = document_from(DestinationPatch, call.values), call.service, call.destination
-    given = patch.model_fields_set
-    method = patch.method if "method" in given else None
-    weight = patch.weight if "weight" in given else None
-    return await api.edit(
-        lambda configuration: edit.edit_destination(configuration, key, where, method, weight)
-    )
+    change = destination_edit(patch)
+    return await api.edit(lambda configuration: edit.edit_destination(configuration, key, where, change))
 
 
 async def delete_destination(api: Api, call: Call) -> Reply:
     key, where = call.service, call.destination
     return await api.edit(lambda configuration: edit.delete_destination(configuration, key, where))
+
+
+async def list_marks(api: Api, _call: Call) -> Reply:
+    marks = (await api.port.configuration()).marks
+    return Reply(MarkList.model_construct(mark=tuple(map(MarkDocument.of, marks))))
+
+
+async def add_mark(api: Api, call: Call) -> Reply:
+    rule = document_from(MarkDocument, call.values).to_noun()
+    return await api.edit(lambda configuration: edit.add_mark(configuration, rule))
+
+
+async def delete_mark(api: Api, call: Call) -> Reply:
+    rule = call.as_(MarkParameters).to_noun()
+    return await api.edit(lambda configuration: edit.delete_mark(configuration, rule))
+
+
+async def get_sysctl(api: Api, _call: Call) -> Reply:
+    return Reply(ConfigurationDocument.of(await _frame(api)).sysctl)
+
+
+async def edit_sysctl(api: Api, call: Call) -> Reply:
+    given = given_of(document_from(SysctlTable, call.values))
+    return await api.edit(lambda now: replace(now, tunables=replace(now.tunables, **given)))
+
+
+async def get_timeouts(api: Api, _call: Call) -> Reply:
+    return Reply(ConfigurationDocument.of(await _frame(api)).timeouts)
+
+
+async def edit_timeouts(api: Api, call: Call) -> Reply:
+    given = given_of(document_from(TimeoutsTable, call.values))
+    return await api.edit(lambda now: replace(now, timeouts=replace(now.timeouts, **given)))
+
+
+async def _frame(api: Api) -> Configuration:
+    """Return the configuration without what there may be a hundred thousand of."""
+    return replace(await api.port.configuration(), services=(), marks=())
 
 
 async def get_config(api: Api, call: Call) -> Reply:

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from director.config.document import ConfigurationDocument, DestinationDocument, Document, ServiceDocument
+from director.config.document import (
+    ConfigurationDocument,
+    DestinationDocument,
+    Document,
+    MarkDocument,
+    ServiceDocument,
+    SysctlTable,
+    TimeoutsTable,
+)
 from director.config.limits import MAX_TEXT
 from director.control import handlers
 from director.control.answers import (
@@ -25,6 +33,8 @@ from director.control.documents import (
     DestinationList,
     DestinationPatch,
     FormatParameters,
+    MarkList,
+    MarkParameters,
     NoParameters,
     Partial,
     ServiceList,
@@ -82,7 +92,7 @@ ROUTES = (
         handlers.get_service, ServiceDocument, refusals=(404,),
     ),
     Route(
-        "PATCH", SERVICE, "editService", "Change a service's scheduler or flags",
+        "PATCH", SERVICE, "editService", "Change what is given about a service",
         handlers.edit_service, ChangesAnswer, ServicePatch, refusals=(404,),
     ),
     Route(
@@ -98,12 +108,35 @@ ROUTES = (
         handlers.add_destination, ChangesAnswer, DestinationDocument, status=201, refusals=(404, 409),
     ),
     Route(
-        "PATCH", DESTINATION, "editDestination", "Change a destination's weight or method",
+        "PATCH", DESTINATION, "editDestination", "Change what is given about a destination",
         handlers.edit_destination, ChangesAnswer, DestinationPatch, refusals=(404,),
     ),
     Route(
         "DELETE", DESTINATION, "deleteDestination", "Delete a destination from a service",
         handlers.delete_destination, ChangesAnswer, refusals=(404,),
+    ),
+    Route("GET", "/v1/marks", "listMarks", "List the mark rules", handlers.list_marks, MarkList),
+    Route(
+        "POST", "/v1/marks", "addMark", "Add a mark rule after the others",
+        handlers.add_mark, ChangesAnswer, MarkDocument, status=201, refusals=(409,),
+    ),
+    Route(
+        "DELETE", "/v1/marks", "deleteMark", "Delete a mark rule",
+        handlers.delete_mark, ChangesAnswer, parameters=MarkParameters, refusals=(404,),
+    ),
+    Route(
+        "GET", "/v1/sysctl", "getSysctl", "Show the behaviour switches", handlers.get_sysctl, SysctlTable,
+    ),
+    Route(
+        "PATCH", "/v1/sysctl", "editSysctl", "Change some of the behaviour switches",
+        handlers.edit_sysctl, ChangesAnswer, SysctlTable,
+    ),
+    Route(
+        "GET", "/v1/timeouts", "getTimeouts", "Show the idle times", handlers.get_timeouts, TimeoutsTable,
+    ),
+    Route(
+        "PATCH", "/v1/timeouts", "editTimeouts", "Change some of the idle times",
+        handlers.edit_timeouts, ChangesAnswer, TimeoutsTable,
     ),
     Route(
         "GET", "/v1/config", "getConfig", "Show the whole configuration, as JSON or TOML",

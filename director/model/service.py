@@ -111,6 +111,15 @@ class MarkRule:
     first_port: int = 0
     last_port: int = 65535
 
+    def __str__(self) -> str:
+        ports = (
+            "any"
+            if (self.first_port, self.last_port) == (0, 65535)
+            else f"{self.first_port}-{self.last_port}"
+        )
+        protocol = self.protocol.value if self.protocol is not None else "any"
+        return f"{self.mark} {self.network} protocol {protocol} ports {ports}"
+
 
 def endpoint(address: IPAddress, port: int) -> str:
     """Write address and port as operators do: `192.0.2.1:80`, `[2001:db8::1]:80`."""
