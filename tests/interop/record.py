@@ -35,7 +35,7 @@ class RecordingError(Exception):
 
 
 def main(topics: tuple[str, ...]) -> None:
-    _refuse_without_programs()
+    refuse_without_programs()
     wanted = {topic: TOPICS[topic] for topic in topics or TOPICS}
     exchanges = [exchange for each in wanted.values() for exchange in each]
     frames = stack_frames(exchange for each in TOPICS.values() for exchange in each)
@@ -113,7 +113,7 @@ def ask(job: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         room = Path(directory)
         (room / "answers").mkdir()
         (room / "job.json").write_text(json.dumps(job))
-        _boot(room)
+        boot(room, GUEST)
         if (room / "error").exists():
             raise RecordingError((room / "error").read_text())
         said = [json.loads(path.read_text()) for path in (room / "answers").iterdir()]
@@ -125,7 +125,8 @@ def ask(job: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         return (room / "release").read_text(), {each["name"]: each for each in said}
 
 
-def _boot(room: Path) -> None:
+def boot(room: Path, init: Path) -> None:
+    """Run a guest with this init and room, until it powers itself off."""
     options = (
         "mem=512M",
         "con=null",
@@ -134,7 +135,7 @@ def _boot(room: Path) -> None:
         f"INTEROP_ROOM={room}",
         f"uml_dir={room}/uml/",
     )
-    root = ("rootfstype=hostfs", "rootflags=/", "rw", f"init={GUEST}")
+    root = ("rootfstype=hostfs", "rootflags=/", "rw", f"init={init}")
     try:
         subprocess.run(
             ("linux.uml", *root, *options), stdin=subprocess.DEVNULL, timeout=60 * MINUTES, check=False
@@ -143,7 +144,7 @@ def _boot(room: Path) -> None:
         raise RecordingError(f"the guest was not done in {MINUTES} minutes") from error
 
 
-def _refuse_without_programs() -> None:
+def refuse_without_programs() -> None:
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     lacking = sorted(
         {package for program, package in PROGRAMS.items() if shutil.which(program, path=path) is None}
