@@ -3,31 +3,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 from director.model import Scheduler, SchedulerFlag
 from director.scheduling.candidate import Candidate, Chooser, Flow, Load
+from director.scheduling.destination_hash import DestinationHash
+from director.scheduling.failover import Failover, Overflow
 from director.scheduling.least_connection import LeastConnection, WeightedLeastConnection
 from director.scheduling.maglev import Maglev
+from director.scheduling.no_scheduler import NoScheduler
 from director.scheduling.round_robin import RoundRobin
+from director.scheduling.shortest_delay import NeverQueue, ShortestExpectedDelay
 from director.scheduling.source_hash import SourceHash
 from director.scheduling.weighted_round_robin import WeightedRoundRobin
 
 __all__ = ["Candidate", "Chooser", "Flow", "Load", "chooser"]
 
+_PLAIN: Mapping[Scheduler, Callable[[], Chooser]] = MappingProxyType(
+    {
+        Scheduler.RR: RoundRobin,
+        Scheduler.WRR: WeightedRoundRobin,
+        Scheduler.LC: LeastConnection,
+        Scheduler.WLC: WeightedLeastConnection,
+        Scheduler.SED: ShortestExpectedDelay,
+        Scheduler.NQ: NeverQueue,
+        Scheduler.FO: Failover,
+        Scheduler.OVF: Overflow,
+        Scheduler.DH: DestinationHash,
+        Scheduler.NONE: NoScheduler,
+    }
+)
+_FLAGGED: Mapping[Scheduler, Callable[[frozenset[SchedulerFlag]], Chooser]] = MappingProxyType(
+    {Scheduler.SH: SourceHash, Scheduler.MH: Maglev}
+)
+
 
 def chooser(scheduler: Scheduler, flags: frozenset[SchedulerFlag] = frozenset()) -> Chooser:
     """Make the live part of a scheduler, at the beginning of its sequence."""
-    match scheduler:
-        case Scheduler.RR:
-            return RoundRobin()
-        case Scheduler.WRR:
-            return WeightedRoundRobin()
-        case Scheduler.LC:
-            return LeastConnection()
-        case Scheduler.WLC:
-            return WeightedLeastConnection()
-        case Scheduler.SH:
-            return SourceHash(flags)
-        case Scheduler.MH:
-            return Maglev(flags)
-        case _:
-            raise LookupError(scheduler)
+    return _FLAGGED[scheduler](flags) if scheduler in _FLAGGED else _PLAIN[scheduler]()

@@ -47,10 +47,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """The client's end of a new connection."""
+    """A new connection: the client's end of it, and the address that the client asked for."""
 
     address: IPAddress
     port: int
+    asked: IPAddress = NOWHERE
 
 
 class Chooser(Protocol):

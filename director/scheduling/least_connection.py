@@ -9,8 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from director.scheduling.candidate import Candidate, Flow
+
+
+class Cost(NamedTuple):
+    """What a destination has to carry, and the share that this is divided by."""
+
+    load: int
+    share: int
 
 
 def load(candidate: Candidate) -> int:
@@ -18,12 +26,30 @@ def load(candidate: Candidate) -> int:
     return 256 * candidate.active + candidate.inactive
 
 
+def weighted_load(candidate: Candidate) -> Cost:
+    """Return the load for each unit of weight."""
+    return Cost(load(candidate), candidate.weight)
+
+
+def least(candidates: Sequence[Candidate], cost: Callable[[Candidate], Cost]) -> int | None:
+    """Return the index of the eligible candidate with the least cost; ties keep the first."""
+    found: int | None = None
+    best = Cost(0, 1)
+    for index, candidate in enumerate(candidates):
+        if not candidate.eligible:
+            continue
+        mine = cost(candidate)
+        if found is None or best.load * mine.share > mine.load * best.share:
+            found, best = index, mine
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class LeastConnection:
     """Choose the least load."""
 
     def choose(self, candidates: Sequence[Candidate], flow: Flow) -> int | None:  # noqa: ARG002
-        return _least(candidates, lambda _: 1)
+        return least(candidates, lambda candidate: Cost(load(candidate), 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +57,4 @@ class WeightedLeastConnection:
     """Choose the least load for each unit of weight."""
 
     def choose(self, candidates: Sequence[Candidate], flow: Flow) -> int | None:  # noqa: ARG002
-        return _least(candidates, lambda candidate: candidate.weight)
-
-
-def _least(candidates: Sequence[Candidate], share: Callable[[Candidate], int]) -> int | None:
-    least: int | None = None
-    for index, candidate in enumerate(candidates):
-        if not candidate.eligible:
-            continue
-        best = candidates[least] if least is not None else None
-        if best is None or load(best) * share(candidate) > load(candidate) * share(best):
-            least = index
-    return least
+        return least(candidates, weighted_load)

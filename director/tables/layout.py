@@ -67,7 +67,7 @@ SCHEDULER_FLAGS = {
 
 METHODS = {ForwardingMethod.DR: 1, ForwardingMethod.TUN: 2, ForwardingMethod.NAT: 3}
 
-LOOKUP_SIZES = {Scheduler.SH: SH_SIZE, Scheduler.MH: MH_SIZE}
+LOOKUP_SIZES = {Scheduler.SH: SH_SIZE, Scheduler.DH: SH_SIZE, Scheduler.MH: MH_SIZE}
 
 
 class Family(IntEnum):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from struct import pack
 
 from director.model import Scheduler, VirtualService
-from director.scheduling import maglev, source_hash, stateless
+from director.scheduling import destination_hash, maglev, source_hash, stateless
 from director.tables.ids import ServiceIds
 from director.tables.layout import LOOKUP_SIZES
 from director.tables.records import whole_lines
@@ -27,6 +27,16 @@ class SourceHashInput:
 
     def table(self) -> tuple[int, ...]:
         return _ids_of(self.ids, source_hash.fill_buckets(self.weights))
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationHashInput:
+    """What decides over the buckets of a dh service."""
+
+    ids: tuple[int, ...]
+
+    def table(self) -> tuple[int, ...]:
+        return _ids_of(self.ids, destination_hash.fill_buckets(len(self.ids)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +61,18 @@ class StatelessInput:
         return _ids_of(self.ids, stateless.populate(self.members))
 
 
-LookupInput = SourceHashInput | MaglevInput | StatelessInput
+@dataclass(frozen=True, slots=True)
+class NoTable:
+    """A service that always chooses alike, or never, needs no table."""
+
+    def table(self) -> tuple[int, ...]:
+        return ()
+
+
+LookupInput = SourceHashInput | DestinationHashInput | MaglevInput | StatelessInput | NoTable
+
+STEADY = (Scheduler.FO, Scheduler.NONE)
+"""Schedulers without a table whose choice does not depend on what is remembered of a client."""
 
 
 def lookup_input(service: VirtualService, ids: ServiceIds) -> LookupInput:
@@ -60,6 +81,10 @@ def lookup_input(service: VirtualService, ids: ServiceIds) -> LookupInput:
     numbers = tuple(number for _, number, _ in listed)
     if service.scheduler is Scheduler.SH:
         return SourceHashInput(numbers, tuple(destination.weight for destination, _, _ in listed))
+    if service.scheduler is Scheduler.DH:
+        return DestinationHashInput(numbers)
+    if service.scheduler in STEADY:
+        return NoTable()
     if service.scheduler is Scheduler.MH:
         members = (maglev.Member(d.address, service.port_at(d), last) for d, _, last in listed)
         return MaglevInput(numbers, tuple(members))
@@ -79,8 +104,13 @@ def lookup_size(service: VirtualService) -> int:
 
 
 def stateless_size(service: VirtualService) -> int:
-    """Return how many entries the stateless choice's table has; a scheduler that hashes needs none."""
-    return 0 if service.scheduler in LOOKUP_SIZES else stateless.size(len(service.destinations))
+    """Return how many entries the stateless choice's table has.
+
+    None is needed where the scheduler itself gives a client the same destination without remembering it.
+    """
+    if service.scheduler in LOOKUP_SIZES or service.scheduler in STEADY:
+        return 0
+    return stateless.size(len(service.destinations))
 
 
 def _ids_of(ids: Sequence[int], places: Sequence[int | None]) -> tuple[int, ...]:

@@ -79,6 +79,11 @@ class Move:
 
 KINDS = (*Kind, *(Kind.SEGMENT,) * 5, *(Kind.REPLY,) * 3)
 WEIGHTS = (1, 1, 2, 3, 4, 0)
+SCHEDULERS = (
+    *(Scheduler.RR, Scheduler.WRR, Scheduler.LC, Scheduler.WLC, Scheduler.SED, Scheduler.NQ),
+    *(Scheduler.FO, Scheduler.OVF, Scheduler.DH, Scheduler.NONE),
+)
+"""Those that the model knows."""
 METHODS = (*ForwardingMethod, ForwardingMethod.NAT, ForwardingMethod.NAT)
 
 moves = st.builds(
@@ -116,7 +121,7 @@ def destinations(port: int) -> st.SearchStrategy[tuple[Destination, ...]]:
 
 
 def services(protocol: Protocol, port: int) -> st.SearchStrategy[VirtualService]:
-    schedulers = st.sampled_from((Scheduler.RR, Scheduler.WRR, Scheduler.LC, Scheduler.WLC))
+    schedulers = st.sampled_from(SCHEDULERS)
     return st.builds(
         lambda chosen, scheduler: service(*chosen, protocol=protocol, port=port, scheduler=scheduler),
         destinations(port),

@@ -233,6 +233,17 @@ static LB_INLINE u32 lb_hashed(struct lb_ctx *ctx, const struct lb_service *serv
 	return hashing.id;
 }
 
+/* dh: whoever holds the bucket of the address that the client asked for. */
+static LB_INLINE u32 lb_hashed_asked(struct lb_ctx *ctx, const struct lb_service *service,
+				     const struct lb_packet *packet)
+{
+	u32 slot = lb_sh_hash(lb_fold_addr(&packet->key.destination), 0);
+	int usable;
+	u32 id = lb_slot(ctx, service->lookup_first, service->lookup_size, slot, &usable);
+
+	return usable ? id : 0;
+}
+
 /* Choose a destination for a new connection: its stable id, or 0 when none may take it. */
 LB_SUBPROGRAM u32 lb_schedule(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet)
 {
@@ -248,7 +259,14 @@ LB_SUBPROGRAM u32 lb_schedule(struct lb_ctx *ctx, const struct lb_service *servi
 	case LB_SH:
 	case LB_MH:
 		return lb_hashed(ctx, service, packet);
-	default:
+	case LB_SED:
+	case LB_NQ:
+	case LB_FO:
+	case LB_OVF:
+		return lb_soonest(ctx, service);
+	case LB_DH:
+		return lb_hashed_asked(ctx, service, packet);
+	default: /* none */
 		return 0;
 	}
 }

@@ -8,8 +8,8 @@
  *   services      an open-addressing hash table, a power of two of slots, at most LB_SERVICE_PROBES from the home slot
  *   destinations  indexed by the destination's stable id; an absent one has flags 0
  *   lists         per service its destinations {id, weight} in kernel IPVS's list order (the reverse of adding)
- *   look-up       per sh or mh service an array of destination ids, 0 for none; per other service a smaller one, by which
- *                 it chooses when there is no remembering (crowd.h)
+ *   look-up       per sh, dh or mh service an array of destination ids, 0 for none; per other service a smaller one, by
+ *                 which it chooses when there is no remembering (crowd.h), but none for fo and none
  *   links         the interfaces, LB_LINKS_PER_LINE to a line
  *   timeouts      sets of LB_TIMEOUTS milliseconds, by enum lb_timeout; set 0 is for all who have none of their own
  *   details       a line for each service that has any
@@ -176,7 +176,7 @@ struct lb_dest {
 	struct lb_addr source; /* of the outer header of a tunnel */
 	u8 source_mac[LB_ETH_ALEN];
 	u8 dest_mac[LB_ETH_ALEN];
-	be16 port;    /* NAT: 0 keeps the client's choice. GUE: of the tunnel */
+	be16 port; /* NAT: 0 keeps the client's choice. GUE: of the tunnel */
 	u16 mtu;
 	u8 method;
 	u8 flags;

@@ -144,7 +144,7 @@ LB_SUBPROGRAM int lb_least_stride(struct lb_ctx *ctx, const struct lb_service *s
 		if (!state || item->weight <= 0 || (state->flags & LB_DEST_OVERLOAD))
 			continue;
 		load = (u64)state->active * 256 + state->inactive;
-		weight = service->scheduler == LB_WLC ? (u64)item->weight : 1;
+		weight = service->scheduler == LB_LC ? 1 : (u64)item->weight;
 		if (walk->id && walk->load * weight <= load * walk->load_weight)
 			continue;
 		walk->id = item->id;
@@ -154,13 +154,58 @@ LB_SUBPROGRAM int lb_least_stride(struct lb_ctx *ctx, const struct lb_service *s
 	return 0;
 }
 
-/* The least of 256 * active + inactive, for wlc by weight; ties keep the first. Its id, 0 for none. */
+/* The least of 256 * active + inactive, but for lc by weight; ties keep the first. Its id, 0 for none. */
 static LB_INLINE u32 lb_least_loaded(struct lb_ctx *ctx, const struct lb_service *service)
 {
 	struct lb_walk walk = {0};
 
 	for (u32 n = 0; n < LB_STRIDES; n++)
 		if (lb_least_stride(ctx, service, &walk))
+			break;
+	return walk.id;
+}
+
+/*
+ * A stride of lb_soonest. 1 at the end: of the list, or nq has found an idle one. For fo and ovf the load is the same
+ * for all, so that the highest weight has the least of it.
+ */
+LB_SUBPROGRAM int lb_soonest_stride(struct lb_ctx *ctx, const struct lb_service *service, struct lb_walk *walk)
+{
+	if (!service || !walk)
+		return 1;
+	for (u32 n = 0; n < LB_STRIDE; n++, walk->at++) {
+		const struct lb_list_item *item = lb_list_item(ctx, service, walk->at);
+		const struct lb_dest_state *state = item ? lb_dest_state(ctx, item->id) : 0;
+		u64 load = 1;
+
+		if (!item)
+			return 1;
+		if (!state || item->weight <= 0 || (state->flags & LB_DEST_OVERLOAD))
+			continue;
+		if (service->scheduler == LB_OVF && state->active > (u32)item->weight)
+			continue;
+		if (service->scheduler == LB_SED || service->scheduler == LB_NQ)
+			load += state->active;
+		if (service->scheduler == LB_NQ && load == 1) {
+			walk->id = item->id;
+			return 1;
+		}
+		if (walk->id && walk->load * (u64)item->weight <= load * walk->load_weight)
+			continue;
+		walk->id = item->id;
+		walk->load = load;
+		walk->load_weight = (u64)item->weight;
+	}
+	return 0;
+}
+
+/* sed, nq, fo, ovf: the least of active + 1 by weight, or the highest weight; ties keep the first. Its id, 0 for none. */
+static LB_INLINE u32 lb_soonest(struct lb_ctx *ctx, const struct lb_service *service)
+{
+	struct lb_walk walk = {0};
+
+	for (u32 n = 0; n < LB_STRIDES; n++)
+		if (lb_soonest_stride(ctx, service, &walk))
 			break;
 	return walk.id;
 }

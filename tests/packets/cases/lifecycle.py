@@ -298,4 +298,9 @@ CASES += (
     chosen(Scheduler.WRR, (10, 1), (12, *[11] * 10) * 2, "weights 10 and 1"),
     chosen(Scheduler.LC, (1, 1, 1, 1), (14, 13, 12, 11) * 2, "equal load"),
     chosen(Scheduler.WLC, (4, 3, 2, 1), (14, 13, 12, 11, 11, 12, 13, 11, 12, 11) * 2, "weights 4, 3, 2, 1"),
+    chosen(Scheduler.SED, (4, 3, 2, 1), (11, 12, 13, 11, 12, 11, 14, 13, 12, 11), "weights 4, 3, 2, 1"),
+    chosen(Scheduler.NQ, (4, 3, 2, 1), (14, 13, 12, 11, 11, 12, 11, 13), "who is idle first"),
+    chosen(Scheduler.FO, (1, 5, 3, 2), (12,) * 8, "the highest weight alone"),
+    chosen(Scheduler.OVF, (2, 3, 4, 1), (*[13] * 5, *[12] * 4, *[11] * 3, *[14] * 2), "one after the other"),
+    chosen(Scheduler.DH, (1, 5, 3, 2), (12,) * 6, "one address has one server"),
 )

@@ -132,7 +132,7 @@ class Model:
             if whole and not transform.was_right(frame[IP]):
                 return dropped("bad_checksum")
             return transmitted("rst_sent", arrival.interface, Departure(bytes(transform.reset_for(frame))))
-        real = service.schedule.choose()
+        real = service.schedule.choose(frame[IP].dst)
         if real is None:
             error = transform.unreachable_port(frame)
             return self.forwarder.error(arrival, frame, self.now, "no_dest", error)

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The schedulers rr, wrr, lc and wlc after kernel IPVS, over a list in which the last added stands first."""
+"""The schedulers after kernel IPVS, over a list in which the last added stands first; sh and mh apart."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import reduce
 from math import gcd
+
+from netaddr import IPAddress
 
 from director.model import ForwardingMethod, Scheduler
 from tests.packets.case import Counts
@@ -66,16 +70,23 @@ class Schedule:
         elif self.step > 1:
             self.current = self.current // self.step * self.step + 1
 
-    def choose(self) -> Real | None:
-        """Return the destination of the next connection."""
+    def choose(self, asked: str) -> Real | None:
+        """Return the destination of the next connection, whose client asked for this address."""
         if not any(real.weight > 0 for real in self.reals):
             return None
-        return {
+        ways: dict[Scheduler, Callable[[], Real | None]] = {
             Scheduler.RR: self._round_robin,
             Scheduler.WRR: self._weighted_round_robin,
             Scheduler.LC: self._least_connections,
             Scheduler.WLC: self._weighted_least_connections,
-        }[self.scheduler]()
+            Scheduler.SED: self._shortest_delay,
+            Scheduler.NQ: self._never_queue,
+            Scheduler.FO: self._highest_weight,
+            Scheduler.OVF: self._overflow,
+            Scheduler.DH: lambda: self._hashed(asked),
+            Scheduler.NONE: self._nobody,
+        }
+        return ways[self.scheduler]()
 
     def _round_robin(self) -> Real:
         while True:
@@ -103,3 +114,28 @@ class Schedule:
             if best.overhead * real.weight > real.overhead * best.weight:
                 best = real
         return best
+
+    def _nobody(self) -> Real | None:
+        return None
+
+    def _usable(self) -> list[Real]:
+        return [real for real in self.reals if real.weight > 0]
+
+    def _shortest_delay(self) -> Real:
+        return min(self._usable(), key=lambda real: Fraction(real.active + 1, real.weight))
+
+    def _never_queue(self) -> Real:
+        idle = [real for real in self._usable() if real.active == 0]
+        return idle[0] if idle else self._shortest_delay()
+
+    def _highest_weight(self) -> Real:
+        return max(self._usable(), key=lambda real: real.weight)
+
+    def _overflow(self) -> Real | None:
+        fitting = [real for real in self._usable() if real.active <= real.weight]
+        return max(fitting, key=lambda real: real.weight, default=None)
+
+    def _hashed(self, asked: str) -> Real | None:
+        upper_byte = int(IPAddress(asked)) * 0x61C88647 % 2**32 >> 24
+        real = self.reals[upper_byte % len(self.reals)]
+        return real if real.weight > 0 else None

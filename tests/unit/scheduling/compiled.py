@@ -158,7 +158,7 @@ class Defined:
     def choose(self, flow: Flow) -> int | None:
         assert self._scheduler is not None
         assert self._service is not None
-        index = self._scheduler.choose(self._candidates, flow)
+        index = self._scheduler.choose(self._candidates, replace(flow, asked=self._service.key.address))
         if index is None:
             return None
         chosen = self._candidates[index]

@@ -58,7 +58,9 @@ def host_address(number: int) -> IPAddress:
 
 @pytest.mark.parametrize("scheduler", Scheduler)
 @settings(max_examples=60, deadline=None)
-@given(protocol=st.sampled_from(Protocol), bits=st.integers(0, 3), steps=STEPS, first=CLIENTS)
+@given(
+    protocol=st.sampled_from((Protocol.TCP, Protocol.UDP)), bits=st.integers(0, 3), steps=STEPS, first=CLIENTS
+)
 def test_every_choice_is_the_defined_one(
     scheduler: Scheduler, protocol: Protocol, bits: int, steps: list[Step], first: int
 ) -> None:

@@ -14,7 +14,9 @@ from director.scheduling.maglev import Member
 from director.tables.ids import ServiceIds
 from director.tables.layout import LINE, MH_SIZE, SH_SIZE
 from director.tables.lookup import (
+    DestinationHashInput,
     MaglevInput,
+    NoTable,
     SourceHashInput,
     StatelessInput,
     lookup_input,
@@ -53,7 +55,21 @@ def test_other_schedulers_have_the_table_of_the_choice_without_a_memory(schedule
     assert given.table() == (7,) * 61
 
 
-@pytest.mark.parametrize("scheduler", [Scheduler.SH, Scheduler.MH])
+def test_the_members_alone_decide_over_the_buckets_of_addresses() -> None:
+    given = lookup_input(replace(SERVICE, scheduler=Scheduler.DH), IDS)
+    assert given == DestinationHashInput((9, 7))
+    assert given.table() == (9, 7) * (SH_SIZE // 2)
+
+
+@pytest.mark.parametrize("scheduler", [Scheduler.FO, Scheduler.NONE])
+def test_who_always_chooses_alike_or_nobody_needs_no_table(scheduler: Scheduler) -> None:
+    service = replace(SERVICE, scheduler=scheduler)
+    given = lookup_input(service, IDS)
+    assert given == NoTable()
+    assert (lookup_size(service), stateless_size(service), lookup_lines(given)) == (0, 0, b"")
+
+
+@pytest.mark.parametrize("scheduler", [Scheduler.SH, Scheduler.DH, Scheduler.MH])
 def test_a_scheduler_that_hashes_needs_no_other_table(scheduler: Scheduler) -> None:
     assert stateless_size(replace(SERVICE, scheduler=scheduler)) == 0
 
