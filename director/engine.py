@@ -235,7 +235,7 @@ class Engine:
         )
 
     def _set_addresses(self, configuration: Configuration) -> Iterator[SetAddresses]:
-        addresses = frozenset(service.key.address for service in configuration.services)
+        addresses = configuration.vips
         if self._settings.bind_vips and addresses != self._addresses:
             self._addresses = addresses
             yield SetAddresses(addresses)

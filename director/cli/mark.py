@@ -23,7 +23,7 @@ COLUMNS: tuple[Column[Mark], ...] = (
 
 @click.group(cls=InOrder)
 def mark() -> None:
-    """Firewall marks: rules that bind addresses and ports to one service.
+    """Firewall marks: which packets have which.
 
     Packets to an address of NETWORK and a port of the range have the mark. The service mark:7 balances what
     has the mark 7, whatever its address and port. Of several rules that fit, the first counts.

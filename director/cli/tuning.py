@@ -31,9 +31,9 @@ def sysctl(words: tuple[str, ...], *, as_json: bool) -> None:
 @click.argument("words", metavar="[NAME[=SECONDS]]...", nargs=-1)
 @as_json
 def timeouts(words: tuple[str, ...], *, as_json: bool) -> None:
-    """Show or change how long idle connections live, by protocol and state, in seconds.
+    """Show or change the idle times of connections.
 
-    A service can have its own: director service edit SERVICE --timeout NAME=SECONDS.
+    They are in seconds, by protocol and state. A service can have its own, see director service edit.
     """
     _show_or_change("/v1/timeouts", words, as_json=as_json)
 

@@ -42,6 +42,7 @@ _POSITION = re.compile(
 )
 
 Model = TypeVar("Model", bound=Document)
+MANY = 12  # keys; more are not listed in a sentence
 BELOW = ("timeouts", "destination")  # a service's tables that are read for themselves
 
 
@@ -271,7 +272,8 @@ def _list(raw: object, path: KeyPath, faults: list[Fault]) -> list[object]:
 def _unknown(path: KeyPath, key: str, known: set[str]) -> Fault:
     near = difflib.get_close_matches(key[:64], sorted(known), n=1)
     expected = f"one of {', '.join(sorted(known))}" if known else "nothing"
-    hint = f"did you mean {near[0]}?" if near else f"expected {expected}"
+    many = f"there are {len(known)}, and docs/configuration.md lists them"
+    hint = f"did you mean {near[0]}?" if near else many if len(known) > MANY else f"expected {expected}"
     return Fault(key_path((*path, key)), show(key), expected, f"unknown key; {hint}")
 
 

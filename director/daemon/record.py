@@ -13,7 +13,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,17 +25,21 @@ from director.model import (
     Configuration,
     Destination,
     ForwardingMethod,
+    Persistence,
     Protocol,
     ServiceKey,
     Timeouts,
     Tunables,
+    Tunnel,
+    TunnelChecksum,
+    TunnelType,
     VirtualService,
 )
 from director.model.service import Scheduler, SchedulerFlag
 from director.tables.held import HeldDestination, HeldService, LingeringServer
 from director.tables.layout import MAX_DESTS, MAX_SERVICES
 
-WHAT = "director tables 1"
+WHAT = "director tables 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,13 +237,14 @@ def _known(noun: type, values: Any) -> dict[str, int]:
 
 def _held_value(held: HeldService) -> dict[str, Any]:
     key, service = held.key, held.service
-    value: dict[str, Any] = {"key": [key.protocol.value, str(key.address), key.port], "id": held.id}
+    value: dict[str, Any] = {"key": [key.protocol.value, str(key.address), key.port, key.mark], "id": held.id}
     if service is not None:
         value["scheduler"] = service.scheduler.value
         value["flags"] = sorted(flag.value for flag in service.flags)
         value["order"] = [[str(one.address), one.port] for one in service.destinations]
+        value |= _keeping_values(service)
     value["destinations"] = [
-        [one.id, str(d.address), d.port, d.method.value, d.weight, one.last_weight, one.present]
+        [one.id, str(d.address), d.port, d.method.value, d.weight, one.last_weight, one.present, *_more(d)]
         for one in held.destinations
         for d in (one.destination,)
     ]
@@ -248,9 +253,28 @@ def _held_value(held: HeldService) -> dict[str, Any]:
     return value
 
 
+def _keeping_values(service: VirtualService) -> dict[str, Any]:
+    """Write how a service keeps clients and connections, as far as it is not as usual."""
+    held = service.persistence
+    mask = str(held.mask) if held is not None and held.mask is not None else None
+    return {
+        **({"persistence": [held.timeout, mask]} if held is not None else {}),
+        **({"one_packet": True} if service.one_packet else {}),
+        **({"timeouts": dict(service.timeouts)} if service.timeouts else {}),
+    }
+
+
+def _more(destination: Destination) -> tuple[Any, ...]:
+    """Write a destination's limits and tunnel, if it has any."""
+    upper, lower, tunnel = destination.upper, destination.lower, destination.tunnel
+    if (upper, lower, tunnel) == (0, 0, Tunnel()):
+        return ()
+    return upper, lower, tunnel.type.value, tunnel.port, tunnel.checksum.value
+
+
 def _held(value: Any) -> HeldService:
-    protocol, address, port = value["key"]
-    key = ServiceKey(Protocol(protocol), IPAddress(address), int(port))
+    protocol, address, port, mark = value["key"]
+    key = ServiceKey(Protocol(protocol), IPAddress(address), int(port), int(mark))
     destinations = tuple(map(_destination, value["destinations"]))
     return HeldService(
         key,
@@ -265,8 +289,12 @@ def _held(value: Any) -> HeldService:
 
 
 def _destination(value: Any) -> HeldDestination:
-    number, address, port, method, weight, last_weight, present = value
+    number, address, port, method, weight, last_weight, present, *more = value
     destination = Destination(IPAddress(address), int(port), ForwardingMethod(method), int(weight))
+    if more:
+        upper, lower, kind, tunnel_port, checksum = more
+        tunnel = Tunnel(TunnelType(kind), int(tunnel_port), TunnelChecksum(checksum))
+        destination = replace(destination, upper=int(upper), lower=int(lower), tunnel=tunnel)
     return HeldDestination(int(number), destination, int(last_weight), bool(present))
 
 
@@ -277,7 +305,15 @@ def _service(key: ServiceKey, value: Any, held: tuple[HeldDestination, ...]) -> 
         Scheduler(value["scheduler"]),
         frozenset(map(SchedulerFlag, value["flags"])),
         tuple(present[address, port] for address, port in value["order"]),
+        _persistence(value["persistence"]) if "persistence" in value else None,
+        bool(value.get("one_packet", False)),
+        tuple(sorted((str(name), int(seconds)) for name, seconds in value.get("timeouts", {}).items())),
     )
+
+
+def _persistence(value: Any) -> Persistence:
+    timeout, mask = value
+    return Persistence(int(timeout), None if mask is None else IPAddress(mask))
 
 
 def _check(services: Iterable[HeldService]) -> None:

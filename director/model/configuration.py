@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from netaddr import IPAddress
+
 from director.model.service import MarkRule, ServiceKey, VirtualService
 
 
@@ -122,6 +124,18 @@ class Configuration:
     tunables: Tunables = field(default_factory=Tunables)
     settings: Settings = field(default_factory=Settings)
     marks: tuple[MarkRule, ...] = ()
+
+    @property
+    def vips(self) -> frozenset[IPAddress]:
+        """Return the services' addresses, and single ones to which a rule gives the mark of a service."""
+        marks = {(service.key.mark, service.key.address.version) for service in self.services}
+        marked = (each for each in self.marks if (each.mark, each.network.version) in marks)
+        return frozenset(
+            (
+                *(service.key.address for service in self.services if not service.key.mark),
+                *(each.network.ip for each in marked if each.network.size == 1),
+            )
+        )
 
     def timeouts_of(self, service: VirtualService) -> Timeouts:
         """Return the idle times of a service: its own, and for the rest those of all."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from types import FrameType
 
 import pytest
@@ -50,7 +51,7 @@ def edited(configuration: Configuration) -> Configuration:
     """Give one server another weight, as the control API does."""
     one = configuration.services[EDITED]
     where = Endpoint(one.destinations[3].address, one.destinations[3].port)
-    return edit.edit_destination(configuration, one.key, where, weight=5)
+    return edit.edit_destination(configuration, one.key, where, lambda it: replace(it, weight=5))
 
 
 def lines(swap: SwapTables) -> list[bytes]:

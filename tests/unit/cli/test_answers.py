@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from director.cli import answers
-from director.config.document import DestinationDocument, ServiceDocument
+from director.config.document import DestinationDocument, MarkDocument, ServiceDocument
 from director.control.answers import (
     ChangeAnswer,
     ConnectionAnswer,
@@ -26,6 +26,7 @@ from director.control.answers import (
 
 TWINS: list[tuple[type, type[BaseModel]]] = [
     (answers.Destination, DestinationDocument),
+    (answers.Mark, MarkDocument),
     (answers.Service, ServiceDocument),
     (answers.Change, ChangeAnswer),
     (answers.Connection, ConnectionAnswer),

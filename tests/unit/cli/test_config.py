@@ -32,11 +32,11 @@ wokers = 2
 
 [[service]]
 protocol = "tcp"
-address = "192.0.2.1:0"
+address = "192.0.2.1:65536"
 """
 FAULTS = (
     "director.wokers: unknown key; did you mean workers?",
-    'service[0].address: "192.0.2.1:0" has port 0; expected a port from 1 to 65535',
+    'service[0].address: "192.0.2.1:65536" has port 65536; expected a port from 0 to 65535',
 )
 CHANGES = (
     "- service udp:192.0.2.1:53 scheduler sh flags sh-port\n"
@@ -78,9 +78,9 @@ def test_faults_as_json_name_key_found_value_and_expectation(tmp_path: Path, run
         1,
         {
             "key": "service[0].address",
-            "found": '"192.0.2.1:0"',
-            "expected": "a port from 1 to 65535",
-            "message": '"192.0.2.1:0" has port 0; expected a port from 1 to 65535',
+            "found": '"192.0.2.1:65536"',
+            "expected": "a port from 0 to 65535",
+            "message": '"192.0.2.1:65536" has port 65536; expected a port from 0 to 65535',
         },
     )
     good = run("config", "check", written(tmp_path, GOOD), "--json")

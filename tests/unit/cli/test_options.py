@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from director.model.service import Scheduler
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.running import StoppableDirector
 
@@ -29,7 +30,7 @@ def test_the_option_wins_over_the_environment(socket: Path, director: StoppableD
 @pytest.mark.parametrize(
     ("words", "shown"),
     [
-        (("sctp", "192.0.2.1:80"), "sctp 192.0.2.1:80"),
+        (("dccp", "192.0.2.1:80"), "dccp 192.0.2.1:80"),
         (("tcp", "192.0.2.1", "80"), "tcp 192.0.2.1 80"),
     ],
 )
@@ -45,7 +46,7 @@ def test_what_is_no_service_is_told_how_to_write_one(words: tuple[str, ...], sho
 def test_a_word_of_a_choice_that_does_not_exist_is_told_the_choices(run: Run) -> None:
     result = run("service", "add", "tcp:192.0.2.1:80", "--scheduler", "wlcc")
     assert result.exit_code == 2
-    assert "'wlcc' is not one of 'rr', 'wrr', 'lc', 'wlc', 'sh', 'mh'" in result.stderr
+    assert f"'wlcc' is not one of {', '.join(repr(each.value) for each in Scheduler)}" in result.stderr
 
 
 @pytest.mark.parametrize("verb", ["run", "check"])

@@ -27,6 +27,10 @@ def test_every_verb_is_there() -> None:
         *(f"director service {verb}" for verb in ("add", "edit", "delete", "list")),
         "director server",
         *(f"director server {verb}" for verb in ("add", "edit", "delete", "list")),
+        "director mark",
+        *(f"director mark {verb}" for verb in ("add", "delete", "list")),
+        "director sysctl",
+        "director timeouts",
         "director connections",
         "director stats",
         "director status",
@@ -50,4 +54,4 @@ def test_every_command_and_option_says_what_it_does(context: click.Context) -> N
 def test_no_line_of_a_list_of_verbs_is_cut_at_80_columns() -> None:
     groups = [context for context in CONTEXTS if isinstance(context.command, click.Group)]
     verbs = [line for each in groups for line in each.get_help().partition("Commands:")[2].splitlines()]
-    assert (len(groups), [line for line in verbs if line.endswith("...")]) == (4, [])
+    assert (len(groups), [line for line in verbs if line.endswith("...")]) == (5, [])

@@ -65,7 +65,17 @@ def test_an_address_that_is_no_machines_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["tcp", "sctp:192.0.2.1:80", "TCP:192.0.2.1:80", "192.0.2.1:80", "tcp 192.0.2.1:80"]
+    "text",
+    [
+        "tcp",
+        "dccp:192.0.2.1:80",
+        "mark:0",
+        "mark:4294967296",
+        "mark7:1",
+        "TCP:192.0.2.1:80",
+        "192.0.2.1:80",
+        "tcp 192.0.2.1:80",
+    ],
 )
 def test_what_is_not_a_service_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="is not a service such as tcp:"):

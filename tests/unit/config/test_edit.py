@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 
 from director.config import edit
 from director.config.address import parse_endpoint, parse_service_key
@@ -16,8 +17,14 @@ from director.model.configuration import Configuration
 from director.model.service import (
     Destination,
     ForwardingMethod,
+    MarkRule,
+    Persistence,
+    Protocol,
     Scheduler,
     SchedulerFlag,
+    Tunnel,
+    TunnelChecksum,
+    TunnelType,
     VirtualService,
 )
 
@@ -36,6 +43,13 @@ def with_service(**changes: object) -> Configuration:
     return Configuration((replace(SERVICE, **changes),))  # type: ignore[arg-type]
 
 
+def to(**changes: object) -> Callable[[Any], Any]:
+    return lambda noun: replace(noun, **changes)
+
+
+RULE = MarkRule(7, IPNetwork("192.0.2.0/24"), Protocol.TCP, 80, 443)
+MARKED = replace(BEFORE, marks=(RULE,))
+
 DONE: dict[str, tuple[Configuration, Configuration]] = {
     "a service is added last": (
         edit.add_service(BEFORE, VirtualService(DNS)),
@@ -46,24 +60,33 @@ DONE: dict[str, tuple[Configuration, Configuration]] = {
         BEFORE,
     ),
     "a scheduler changes and drops the old one's flags": (
-        edit.edit_service(BEFORE, WEB, Scheduler.WRR),
+        edit.edit_service(BEFORE, WEB, to(scheduler=Scheduler.WRR)),
         with_service(scheduler=Scheduler.WRR, flags=frozenset()),
     ),
     "flags change alone": (
-        edit.edit_service(BEFORE, WEB, flags=frozenset({SchedulerFlag.SH_FALLBACK})),
+        edit.edit_service(BEFORE, WEB, to(flags=frozenset({SchedulerFlag.SH_FALLBACK}))),
         with_service(flags=frozenset({SchedulerFlag.SH_FALLBACK})),
     ),
+    "a service becomes persistent": (
+        edit.edit_service(BEFORE, WEB, to(persistence=Persistence(60))),
+        with_service(persistence=Persistence(60)),
+    ),
+    "a mark rule is added last": (
+        edit.add_mark(MARKED, replace(RULE, mark=8)),
+        replace(BEFORE, marks=(RULE, replace(RULE, mark=8))),
+    ),
+    "a mark rule is deleted": (edit.delete_mark(MARKED, RULE), BEFORE),
     "a service is deleted": (edit.delete_service(BEFORE, WEB), Configuration()),
     "a destination is added last": (
         edit.add_destination(BEFORE, WEB, NEW),
         with_service(destinations=(FIRST, SECOND, NEW)),
     ),
     "a destination is edited where it stands": (
-        edit.edit_destination(BEFORE, WEB, AT_FIRST, weight=0),
+        edit.edit_destination(BEFORE, WEB, AT_FIRST, to(weight=0)),
         with_service(destinations=(replace(FIRST, weight=0), SECOND)),
     ),
     "a method changes and the weight stays": (
-        edit.edit_destination(BEFORE, WEB, AT_FIRST, ForwardingMethod.TUN),
+        edit.edit_destination(BEFORE, WEB, AT_FIRST, to(method=ForwardingMethod.TUN)),
         with_service(destinations=(replace(FIRST, method=ForwardingMethod.TUN), SECOND)),
     ),
     "a destination is deleted": (
@@ -85,9 +108,73 @@ REFUSED: dict[str, tuple[Callable[[], Configuration], Conflict, str]] = {
         "service already exists: tcp:192.0.2.1:80",
     ),
     "an edit of no service": (
-        lambda: edit.edit_service(BEFORE, DNS, Scheduler.RR),
+        lambda: edit.edit_service(BEFORE, DNS, to(scheduler=Scheduler.RR)),
         Conflict.MISSING,
         "no such service: udp:192.0.2.1:53",
+    ),
+    "a mark rule that is there": (
+        lambda: edit.add_mark(MARKED, RULE),
+        Conflict.EXISTS,
+        "mark rule already exists: 7 192.0.2.0/24 protocol tcp ports 80-443",
+    ),
+    "a deletion of no mark rule": (
+        lambda: edit.delete_mark(BEFORE, RULE),
+        Conflict.MISSING,
+        "no such mark rule: 7 192.0.2.0/24 protocol tcp ports 80-443",
+    ),
+    "more mark rules than there is room for": (
+        lambda: edit.add_mark(replace(BEFORE, marks=(RULE,) * 1024), replace(RULE, mark=8)),
+        Conflict.NONE,
+        "mark: 1025 rules are more than 1024",
+    ),
+    "all ports without persistence": (
+        lambda: edit.add_service(BEFORE, VirtualService(parse_service_key("tcp:192.0.2.1:0"))),
+        Conflict.NONE,
+        "address: port 0 stands for all ports, and only a persistent service can have them",
+    ),
+    "one packet of TCP": (
+        lambda: edit.edit_service(BEFORE, WEB, to(one_packet=True)),
+        Conflict.NONE,
+        "one_packet: only UDP can be scheduled packet by packet, and this service is tcp",
+    ),
+    "a mask of the other family": (
+        lambda: edit.edit_service(BEFORE, WEB, to(persistence=Persistence(60, IPAddress("ffff::")))),
+        Conflict.NONE,
+        "persistence_mask: ffff:: is no mask of IPv4 addresses",
+    ),
+    "a lower limit above the upper": (
+        lambda: edit.edit_destination(BEFORE, WEB, AT_FIRST, to(upper=3, lower=4)),
+        Conflict.NONE,
+        "lower: 4 is above upper, which is 3",
+    ),
+    "a tunnel without the method": (
+        lambda: edit.edit_destination(BEFORE, WEB, AT_FIRST, to(tunnel=Tunnel(TunnelType.GRE))),
+        Conflict.NONE,
+        "tunnel: a tunnel belongs to the method tun, and this server has dr",
+    ),
+    "a gue tunnel without a port": (
+        lambda: edit.edit_destination(
+            BEFORE, WEB, parse_endpoint("10.0.0.3:80"), to(tunnel=Tunnel(TunnelType.GUE))
+        ),
+        Conflict.NONE,
+        "tunnel_port: 0 is not a UDP port: the tunnel is gue",
+    ),
+    "a gre tunnel with a port": (
+        lambda: edit.edit_destination(
+            BEFORE, WEB, parse_endpoint("10.0.0.3:80"), to(tunnel=Tunnel(TunnelType.GRE, 6080))
+        ),
+        Conflict.NONE,
+        "tunnel_port: 6080 is not 0: the tunnel is gre",
+    ),
+    "a checksum that a tunnel has not": (
+        lambda: edit.edit_destination(
+            BEFORE,
+            WEB,
+            parse_endpoint("10.0.0.3:80"),
+            to(tunnel=Tunnel(checksum=TunnelChecksum.CHECKSUM)),
+        ),
+        Conflict.NONE,
+        "tunnel_checksum: ipip has no checksum checksum; expected none",
     ),
     "a deletion of no service": (
         lambda: edit.delete_service(BEFORE, DNS),
@@ -105,7 +192,7 @@ REFUSED: dict[str, tuple[Callable[[], Configuration], Conflict, str]] = {
         "destination already exists: tcp:192.0.2.1:80 -> 10.0.0.2:80",
     ),
     "an edit of no destination": (
-        lambda: edit.edit_destination(BEFORE, WEB, AT_NEW, weight=1),
+        lambda: edit.edit_destination(BEFORE, WEB, AT_NEW, to(weight=1)),
         Conflict.MISSING,
         "no such destination: tcp:192.0.2.1:80 -> 10.0.0.4:8080",
     ),
@@ -120,9 +207,11 @@ REFUSED: dict[str, tuple[Callable[[], Configuration], Conflict, str]] = {
         "address: [2001:db8::1]:80: IPv6 services are not forwarded yet",
     ),
     "another scheduler's flag": (
-        lambda: edit.edit_service(BEFORE, WEB, Scheduler.RR, frozenset({SchedulerFlag.SH_PORT})),
+        lambda: edit.edit_service(
+            BEFORE, WEB, to(scheduler=Scheduler.RR, flags=frozenset({SchedulerFlag.MH_PORT}))
+        ),
         Conflict.NONE,
-        "flags: sh-port belongs to the scheduler sh, and this service has rr",
+        "flags: mh-port belongs to the scheduler mh, and this service has rr",
     ),
     "mixed families": (
         lambda: edit.add_destination(BEFORE, WEB, replace(FIRST, address=IPAddress("2001:db8::2"))),
@@ -131,7 +220,7 @@ REFUSED: dict[str, tuple[Callable[[], Configuration], Conflict, str]] = {
     ),
     "a method that does not change ports": (
         lambda: edit.edit_destination(
-            edit.add_destination(BEFORE, WEB, NEW), WEB, AT_NEW, ForwardingMethod.DR
+            edit.add_destination(BEFORE, WEB, NEW), WEB, AT_NEW, to(method=ForwardingMethod.DR)
         ),
         Conflict.NONE,
         "address: 10.0.0.4:8080 has port 8080; dr keeps the service's port 80",

@@ -79,12 +79,12 @@ def test_saving_what_is_there_already_changes_nothing() -> None:
 
 
 def test_an_edit_touches_only_its_own_line() -> None:
-    edited = edit_destination(load(OLD), WEB, parse_endpoint("10.0.0.3:80"), weight=4)
+    edited = edit_destination(load(OLD), WEB, parse_endpoint("10.0.0.3:80"), lambda it: replace(it, weight=4))
     assert save(edited, OLD) == OLD.replace("weight = 3", "weight = 4")
 
 
 def test_a_value_that_was_the_default_is_added_to_its_table() -> None:
-    edited = edit_service(load(OLD), WEB, Scheduler.RR)
+    edited = edit_service(load(OLD), WEB, lambda it: replace(it, scheduler=Scheduler.RR))
     assert save(edited, OLD) == OLD.replace("# the VIP\n", '# the VIP\nscheduler = "rr"\n')
 
 

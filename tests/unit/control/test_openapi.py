@@ -30,6 +30,13 @@ SUCCEEDING: dict[str, tuple[str, object]] = {
     "addDestination": (f"{WEB}/destinations", {"address": "10.0.0.7:80", "method": "tun", "weight": 2}),
     "editDestination": (f"{WEB}/destinations/10.0.0.2", {"weight": 0}),
     "deleteDestination": (f"{WEB}/destinations/10.0.0.2", None),
+    "listMarks": ("/v1/marks", None),
+    "addMark": ("/v1/marks", {"mark": 8, "network": "192.0.2.0/24", "protocol": "udp", "ports": "53"}),
+    "deleteMark": ("/v1/marks?mark=7&network=192.0.2.0/24", None),
+    "getSysctl": ("/v1/sysctl", None),
+    "editSysctl": ("/v1/sysctl", {"expire_nodest_conn": 1}),
+    "getTimeouts": ("/v1/timeouts", None),
+    "editTimeouts": ("/v1/timeouts", {"udp": 3}),
     "getConfig": ("/v1/config", None),
     "putConfig": ("/v1/config?dry_run=true", {"timeouts": {"udp": 3}, "service": [SERVICE]}),
     "listConnections": ("/v1/connections?limit=2", None),
@@ -41,6 +48,8 @@ SUCCEEDING: dict[str, tuple[str, object]] = {
     "getOpenapi": ("/v1/openapi.json", None),
     "getMetrics": ("/metrics", None),
 }
+# what has to be asked before, so that a request succeeds
+BEFORE = {"deleteMark": ("POST", "/v1/marks", {"mark": 7, "network": "192.0.2.0/24"})}
 # for each status that a route can refuse with, requests that are refused so
 REFUSED = {
     "no such service": ("GET", "/v1/services/tcp:192.0.2.1:9", None, 404),
@@ -103,6 +112,8 @@ def test_the_filters_of_connections_are_described() -> None:
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_an_answer_is_as_described(server: Running, route: Route) -> None:
     target, values = SUCCEEDING[route.name]
+    if route.name in BEFORE:
+        ask(server, *BEFORE[route.name])
     operation = DOCUMENT["paths"][route.path][route.method.lower()]
     if values is not None:
         validate(operation["requestBody"]["content"]["application/json"]["schema"], values)

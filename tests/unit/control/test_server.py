@@ -30,18 +30,23 @@ from tests.unit.control.running import Running, http, json_of, status_of
 
 WEB_PATH = service_path("tcp:192.0.2.1:80")
 DNS_PATH = service_path("udp:192.0.2.1:53")
+USUAL = {"upper": 0, "lower": 0, "tunnel": "ipip", "tunnel_port": 0, "tunnel_checksum": "none"}
+SECOND_JSON = {"address": "10.0.0.3:8080", "method": "nat", "weight": 3, **USUAL}
 WEB_JSON = {
     "protocol": "tcp",
     "address": "192.0.2.1:80",
+    "mark": 0,
+    "family": "ipv4",
     "scheduler": "wlc",
     "flags": [],
-    "destination": [
-        {"address": "10.0.0.2:80", "method": "dr", "weight": 1},
-        {"address": "10.0.0.3:8080", "method": "nat", "weight": 3},
-    ],
+    "persistence": 0,
+    "persistence_mask": "",
+    "one_packet": False,
+    "timeouts": {},
+    "destination": [{"address": "10.0.0.2:80", "method": "dr", "weight": 1, **USUAL}, SECOND_JSON],
 }
-SECOND_JSON = {"address": "10.0.0.3:8080", "method": "nat", "weight": 3}
 DNS_JSON = {
+    **WEB_JSON,
     "protocol": "udp",
     "address": "192.0.2.1:53",
     "scheduler": "sh",

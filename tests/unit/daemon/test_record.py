@@ -16,7 +16,19 @@ from hypothesis import strategies as st
 from netaddr import IPAddress
 
 from director.daemon.record import Header, Record, Recorded, is_record, read_record, record_path
-from director.model import Configuration, Timeouts, Tunables
+from director.model import (
+    Configuration,
+    Destination,
+    ForwardingMethod,
+    Persistence,
+    ServiceKey,
+    Timeouts,
+    Tunables,
+    Tunnel,
+    TunnelChecksum,
+    TunnelType,
+    VirtualService,
+)
 from director.tables.held import HeldDestination, HeldService, LingeringServer
 from tests.unit.scene import DNS, DNS_KEY, KEY, WEB
 
@@ -28,6 +40,26 @@ WEB_HELD = HeldService(
     WEB,
     (HeldDestination(1, FIRST, 4, present=True), HeldDestination(2, SECOND, 3, present=True)),
     (LingeringServer(7, IPAddress("10.0.0.9"), 8080),),
+)
+KEPT = HeldService(
+    ServiceKey.of_mark(7, 6),
+    3,
+    VirtualService(
+        ServiceKey.of_mark(7, 6),
+        destinations=(
+            Destination(
+                IPAddress("2001:db8::2"),
+                0,
+                ForwardingMethod.TUN,
+                upper=9,
+                lower=3,
+                tunnel=Tunnel(TunnelType.GUE, 6080, TunnelChecksum.REMOTE),
+            ),
+        ),
+        persistence=Persistence(600, IPAddress("ffff:ffff::")),
+        one_packet=True,
+        timeouts=(("tcp_close", 3), ("udp", 7)),
+    ),
 )
 DNS_GONE = HeldService(DNS_KEY, 2, None, (HeldDestination(3, DNS.destinations[0], 1, present=False),))
 
@@ -53,6 +85,15 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert read_record(path) == recorded(WEB_HELD, DNS_GONE)
 
 
+def test_all_that_a_service_can_have_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "record"
+    assert KEPT.service is not None
+    (server,) = KEPT.service.destinations
+    kept = replace(KEPT, destinations=(HeldDestination(4, server, 1, present=True),))
+    written(path, kept)
+    assert read_record(path) == recorded(WEB_HELD, DNS_GONE, kept)
+
+
 def test_the_first_director_of_a_host_finds_no_directory(tmp_path: Path) -> None:
     path = tmp_path / "run" / "director" / "record"
     written(path)
@@ -73,7 +114,7 @@ def test_what_was_in_force_is_known() -> None:
 def test_options_of_another_version_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "record"
     written(path)
-    text = b'{"timeouts":{"udp":7,"sctp":9},"sysctl":{}}'
+    text = b'{"timeouts":{"udp":7,"dccp":9},"sysctl":{}}'
     path.write_bytes(path.read_bytes() + b"%08x %s\n" % (crc32(text), text))
     got = read_record(path)
     assert got is not None

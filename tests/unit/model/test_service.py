@@ -30,7 +30,11 @@ def test_names_are_written_as_operators_write_them() -> None:
 
 
 def test_protocols_have_their_numbers() -> None:
-    assert {each: each.number for each in Protocol} == {Protocol.TCP: 6, Protocol.UDP: 17}
+    assert {each: each.number for each in Protocol} == {
+        Protocol.TCP: 6,
+        Protocol.UDP: 17,
+        Protocol.SCTP: 132,
+    }
 
 
 @pytest.mark.parametrize("flag", SchedulerFlag)
