@@ -170,7 +170,7 @@ def _header(image: bytes) -> _Header:
     magic, version, generation, *numbers = HEADER.unpack_from(image)
     assert (magic, version) == (IMAGE_MAGIC, IMAGE_VERSION), "not a table image of this version"
     lines, service_first, service_mask, dest_first, dest_count, seed = numbers[:6]
-    icmp, reuse, nodest, sloppy, *last_places = numbers[6:]
+    icmp, reuse, nodest, sloppy, _, *last_places = numbers[6:]
     assert len(image) == lines * LINE, f"{len(image)} bytes, but the header tells of {lines} lines"
     tunables = Tunables(
         conn_reuse_mode=reuse, expire_nodest_conn=nodest, sloppy_tcp=sloppy, icmp_msgs_per_sec=icmp
@@ -244,12 +244,13 @@ def _details(image: bytes, line: int, family: int) -> tuple[Persistence | None, 
 
 
 def _mark(image: bytes, first: int, place: int) -> MarkRule:
+    """Read a rule; its mark is 0 where no service has it."""
     network, prefix, protocol, family, first_port, last_port, line = MARK.unpack_from(
         image, first * LINE + place * MARK.size
     )
-    details = SERVICE.unpack_from(image, line * LINE)[-1]
+    details = SERVICE.unpack_from(image, line * LINE)[-1] if line else 0
     return MarkRule(
-        DETAILS.unpack_from(image, details * LINE)[2],
+        DETAILS.unpack_from(image, details * LINE)[2] if line else 0,
         IPNetwork(f"{_address(network, family)}/{prefix}"),
         _PROTOCOLS.get(protocol),
         first_port,

@@ -17,6 +17,7 @@ from netaddr import IPAddress
 from director.model import (
     Configuration,
     Destination,
+    ForwardingMethod,
     Link,
     MarkRule,
     NextHop,
@@ -27,9 +28,10 @@ from director.model import (
 )
 from director.scheduling.weighted_round_robin import level_step
 from director.tables.ids import IdRegistry, ServiceIds
-from director.tables.layout import LINE, MAX_LINKS
+from director.tables.layout import LINE, MAX_LINKS, Wide
 from director.tables.lookup import LookupInput, lookup_input, lookup_lines, lookup_size, stateless_size
 from director.tables.records import (
+    FTP_PORT,
     Sections,
     ServicePlaces,
     destination_line,
@@ -43,6 +45,7 @@ from director.tables.records import (
     options_line,
     service_slot,
     timeout_set,
+    wide,
 )
 from director.tables.slots import Placement, place
 
@@ -121,7 +124,7 @@ class ImageCompiler:
             self._drop_rows(frozenset(old.ids.destinations) - frozenset(ids.destinations))
         for number, destination in zip(ids.destinations, service.destinations, strict=True):
             self._set_row(
-                number, _Row(ids.service, service.timeouts, destination, service.port_at(destination))
+                number, _Row(ids.service, service.timeouts, destination, _port(service, destination))
             )
         self._chunks[service.key] = _chunk(service, ids, old)
 
@@ -164,7 +167,7 @@ class ImageCompiler:
         )
         return b"".join(
             (
-                header(generation, sections, self._tunables),
+                header(generation, sections, self._tunables, self._wide()),
                 options_line(self._tunables, tail.marks, tail.limits),
                 self._slots(self._placement, tail.places),
                 memoryview(self._destination_lines)[: count * LINE],
@@ -198,7 +201,7 @@ class ImageCompiler:
         )
 
     def _marked(self) -> list[tuple[MarkRule, int]]:
-        """List the mark rules that lead to a service, with the line of its slot."""
+        """List the mark rules with the line of the slot of the service that has the mark, 0 for none."""
         assert self._placement is not None
         keys = tuple(self._chunks)
         lines = {
@@ -206,8 +209,10 @@ class ImageCompiler:
             for slot, position in enumerate(self._placement.slots)
             if position is not None and keys[position].mark
         }
-        wanted = ((rule, lines.get((rule.mark, rule.network.version))) for rule in self._marks)
-        return [(rule, line) for rule, line in wanted if line is not None]
+        return [(rule, lines.get((rule.mark, rule.network.version), 0)) for rule in self._marks]
+
+    def _wide(self) -> Wide:
+        return wide([chunk.service for chunk in self._chunks.values()], marked=bool(self._marks))
 
     def _limits(self) -> list[tuple[int, int, int]]:
         limited = ((number, self._rows[number].destination) for number in sorted(self._limited))
@@ -272,6 +277,19 @@ class ImageCompiler:
             if not self._by_address[address]:
                 del self._by_address[address]
             self._destination_lines[number * LINE : (number + 1) * LINE] = bytes(LINE)
+
+
+def _port(service: VirtualService, destination: Destination) -> int:
+    """Return the port that a destination's packets have, 0 for the client's own choice.
+
+    Where a service has many ports, its persistent connections keep theirs: another could not be told back.
+    """
+    port = service.port_at(destination)
+    if service.persistence is not None and (
+        service.key.port == 0 or (service.key.port == FTP_PORT and port == FTP_PORT)
+    ):
+        return 0 if destination.method is ForwardingMethod.NAT else port
+    return port
 
 
 def _service_places(service: VirtualService, lists: int, table: int) -> ServicePlaces:

@@ -30,7 +30,7 @@ MAX_MARKS = 1024
 SH_SIZE = 256
 MH_SIZE = 4093
 
-HEADER = Struct("<IIQIIIIIIIBBBxIIII")
+HEADER = Struct("<IIQIIIIIIIBBBBIIII")
 OPTIONS = Struct("<8B8I24x")
 SERVICE = Struct("<16s2sBBIBBHIIIIiiIII")
 DETAILS = Struct("<16sII40x")
@@ -75,6 +75,14 @@ class Family(IntEnum):
 
     IPV4 = 4
     IPV6 = 6
+
+
+class Wide(IntFlag):
+    """By what more than address, protocol and port the services of an image are found (`lb_wide`)."""
+
+    MARK = 1
+    FTP = 2
+    ANY_PORT = 4
 
 
 class ServiceFlag(IntFlag):

@@ -18,6 +18,7 @@ from director.model import (
     Link,
     MarkRule,
     NextHop,
+    Protocol,
     Timeouts,
     Tunables,
     TunnelChecksum,
@@ -46,11 +47,14 @@ from director.tables.layout import (
     Family,
     ServiceFlag,
     Timeout,
+    Wide,
 )
 from director.tables.slots import packed
 
 FRAGMENT_TIMEOUT = 30_000
 """Milliseconds that the later fragments of a datagram may take (the kernel's ipfrag_time)."""
+
+FTP_PORT = 21
 
 _NO_ADDRESS = bytes(16)
 _NO_MAC = bytes(6)
@@ -82,8 +86,22 @@ class Sections:
     options: int
 
 
-def header(generation: int, sections: Sections, tunables: Tunables) -> bytes:
-    """Write line 0."""
+def wide(services: Sequence[VirtualService], *, marked: bool) -> Wide:
+    """Tell how these services are found; `marked`: there are rules by which a packet has a mark."""
+    found = Wide.MARK if marked and any(service.key.mark for service in services) else Wide(0)
+    if any(not service.key.mark and service.key.port == 0 for service in services):
+        found |= Wide.ANY_PORT
+    if any(_is_ftp(service) and (service.persistence or found & Wide.ANY_PORT) for service in services):
+        found |= Wide.FTP
+    return found
+
+
+def _is_ftp(service: VirtualService) -> bool:
+    return service.key.protocol is Protocol.TCP and service.key.port == FTP_PORT
+
+
+def header(generation: int, sections: Sections, tunables: Tunables, found: Wide = Wide(0)) -> bytes:  # noqa: B008
+    """Write line 0; services are found by what `found` says."""
     return HEADER.pack(
         IMAGE_MAGIC,
         IMAGE_VERSION,
@@ -98,6 +116,7 @@ def header(generation: int, sections: Sections, tunables: Tunables) -> bytes:
         tunables.conn_reuse_mode,
         tunables.expire_nodest_conn,
         tunables.sloppy_tcp,
+        found,
         sections.timeouts_first,
         sections.links_first,
         sections.links_count,
@@ -188,7 +207,7 @@ def details_line(service: VirtualService) -> bytes:
 
 
 def mark_lines(rules: Sequence[tuple[MarkRule, int]]) -> bytes:
-    """Write mark rules, each with the line of the service that it leads to."""
+    """Write mark rules, each with the line of the service that it leads to, 0 for none."""
     return whole_lines(
         b"".join(
             MARK.pack(

@@ -40,15 +40,35 @@ def ipv4(source: str, target: str, **fields: Any) -> Packet:
     return packet
 
 
-def tcp(bits: str, payload: bytes = b"", /, *, client: str = CLIENT, port: int = PORT, **ip: Any) -> Packet:
+def tcp(
+    bits: str,
+    payload: bytes = b"",
+    /,
+    *,
+    client: str = CLIENT,
+    port: int = PORT,
+    dport: int = 80,
+    target: str = VIP,
+    **ip: Any,
+) -> Packet:
     """A segment from a client to VIP:80."""
-    segment = TCP(sport=port, dport=80, flags=bits, seq=1000, ack=77000 if "A" in bits else 0, window=64240)
-    return explicit(outside() / ipv4(client, VIP, **ip) / segment / Raw(payload))
+    segment = TCP(
+        sport=port, dport=dport, flags=bits, seq=1000, ack=77000 if "A" in bits else 0, window=64240
+    )
+    return explicit(outside() / ipv4(client, target, **ip) / segment / Raw(payload))
 
 
-def udp(payload: bytes = b"question", *, client: str = CLIENT, port: int = PORT, **ip: Any) -> Packet:
+def udp(
+    payload: bytes = b"question",
+    *,
+    client: str = CLIENT,
+    port: int = PORT,
+    dport: int = 53,
+    target: str = VIP,
+    **ip: Any,
+) -> Packet:
     """A datagram from a client to VIP:53."""
-    return explicit(outside() / ipv4(client, VIP, **ip) / UDP(sport=port, dport=53) / Raw(payload))
+    return explicit(outside() / ipv4(client, target, **ip) / UDP(sport=port, dport=dport) / Raw(payload))
 
 
 def tcp_reply(

@@ -18,6 +18,7 @@ from director.model import (
     Configuration,
     Destination,
     ForwardingMethod,
+    MarkRule,
     NextHop,
     Protocol,
     Scheduler,
@@ -77,12 +78,18 @@ class Setting:
 
 
 def setting(
-    *services: VirtualService, tunables: Tunables | None = None, timeouts: Timeouts | None = None
+    *services: VirtualService,
+    tunables: Tunables | None = None,
+    timeouts: Timeouts | None = None,
+    marks: tuple[MarkRule, ...] = (),
 ) -> Setting:
     """Make a setting in which every real server can be reached on the INSIDE interface."""
     return Setting(
         configuration=Configuration(
-            services=services, tunables=tunables or Tunables(), timeouts=timeouts or Timeouts()
+            services=services,
+            tunables=tunables or Tunables(),
+            timeouts=timeouts or Timeouts(),
+            marks=marks,
         ),
         hops=MappingProxyType({IPAddress(server): hop(server) for server in SERVERS}),
     )

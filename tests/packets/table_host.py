@@ -99,7 +99,7 @@ class TableHost(ABC):
             protocol=conn.protocol,
             client=f"{self._address(conn.caddr)}:{swapped(conn.cport)}",
             virtual=f"{self._address(conn.vaddr)}:{swapped(conn.vport)}",
-            destination=destination.endpoint,
+            destination=f"{destination.address}:{destination.port or swapped(conn.vport)}",
             state=STATES[lib.lb_conn_state_of(ffi.addressof(conn))],
             expires=round((conn.expires - self._now) / 1000),
         )
@@ -120,7 +120,10 @@ def counts(counters: Any) -> Counts:
 
 
 def key_of(service: str) -> ServiceKey:
-    protocol, address, port = service.split(":")
+    protocol, address, *rest = service.split(":")
+    if protocol == "mark":
+        return ServiceKey.of_mark(int(address))
+    (port,) = rest
     return ServiceKey(Protocol(protocol), IPAddress(address), int(port))
 
 

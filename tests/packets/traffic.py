@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, UDP
@@ -84,6 +85,7 @@ SCHEDULERS = (
     *(Scheduler.FO, Scheduler.OVF, Scheduler.DH, Scheduler.NONE),
 )
 """Those that the model knows."""
+THRESHOLDS = (*(((0, 0),) * 3), (1, 0), (2, 0), (3, 2), (4, 0))  # upper and lower
 METHODS = (*ForwardingMethod, ForwardingMethod.NAT, ForwardingMethod.NAT)
 
 moves = st.builds(
@@ -107,13 +109,21 @@ moves = st.builds(
 def destinations(port: int) -> st.SearchStrategy[tuple[Destination, ...]]:
     """Some of the real servers, each by its own method; NAT to another port."""
 
-    def one(server: str, method: ForwardingMethod, weight: int) -> Destination:
-        return destination(server, method, port + 8000 if method is ForwardingMethod.NAT else port, weight)
+    def one(server: str, method: ForwardingMethod, weight: int, limits: tuple[int, int]) -> Destination:
+        reached = port + 8000 if method is ForwardingMethod.NAT else port
+        upper, lower = limits
+        return replace(destination(server, method, reached, weight), upper=upper, lower=lower)
 
     return st.lists(st.sampled_from(SERVERS), max_size=4, unique=True).flatmap(
         lambda servers: st.tuples(
             *(
-                st.builds(one, st.just(server), st.sampled_from(METHODS), st.sampled_from(WEIGHTS))
+                st.builds(
+                    one,
+                    st.just(server),
+                    st.sampled_from(METHODS),
+                    st.sampled_from(WEIGHTS),
+                    st.sampled_from(THRESHOLDS),
+                )
                 for server in servers
             )
         )
@@ -150,7 +160,12 @@ def edited(draw: st.DrawFn, before: Setting) -> Setting:
     changed = []
     for virtual in before.configuration.services:
         kept = [
-            replace(known, weight=draw(st.sampled_from(WEIGHTS)), method=draw(methods_beside(known)))
+            replace(
+                known,
+                weight=draw(st.sampled_from(WEIGHTS)),
+                method=draw(methods_beside(known)),
+                upper=draw(st.sampled_from((known.upper, 0, 1, 3))),
+            )
             for known in virtual.destinations
             if draw(st.integers(0, 3))
         ]
@@ -202,7 +217,7 @@ def arrivals(move: Move) -> tuple[Arrival, ...]:
 
 
 def _client_frame(move: Move, length: int, *, datagram: bool) -> Packet:
-    fields = {"ttl": move.ttl, "tos": move.tos, "flags": 2 if move.dont_fragment else 0}
+    fields: dict[str, Any] = {"ttl": move.ttl, "tos": move.tos, "flags": 2 if move.dont_fragment else 0}
     if datagram:
         return udp(BODY[:length], client=move.client, port=move.port, **fields)
     return tcp(move.flags, BODY[:length], client=move.client, port=move.port, **fields)

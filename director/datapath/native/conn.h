@@ -150,6 +150,27 @@ static LB_INLINE void lb_count_state(struct lb_ctx *ctx, u32 dest, u8 state, s32
 		__sync_fetch_and_add(lb_state_active(state) ? &counts->active : &counts->inactive, by);
 }
 
+/* A destination gets a connection in this state, or loses one. */
+static LB_INLINE void lb_bind(struct lb_ctx *ctx, u32 dest, u8 state)
+{
+	struct lb_dest_state *counts = lb_dest_state(ctx, dest);
+
+	if (!counts)
+		return;
+	__sync_fetch_and_add(lb_state_active(state) ? &counts->active : &counts->inactive, 1);
+	lb_limit_gained(counts);
+}
+
+static LB_INLINE void lb_unbind(struct lb_ctx *ctx, u32 dest, u8 state)
+{
+	struct lb_dest_state *counts = lb_dest_state(ctx, dest);
+
+	if (!counts)
+		return;
+	__sync_fetch_and_add(lb_state_active(state) ? &counts->active : &counts->inactive, -1);
+	lb_limit_lost(counts);
+}
+
 /* Let go of what the entry held; the caller has won it by compare-and-swap. A flow takes its REPLY with it. */
 static LB_INLINE void lb_conn_release(struct lb_ctx *ctx, u32 now, const struct lb_found *found)
 {
@@ -159,7 +180,7 @@ static LB_INLINE void lb_conn_release(struct lb_ctx *ctx, u32 now, const struct 
 
 	if (lb_control_kind(found->control) != LB_CONN_FLOW)
 		return;
-	lb_count_state(ctx, conn->dest, lb_control_state(found->control), -1);
+	lb_unbind(ctx, conn->dest, lb_control_state(found->control));
 	reply = conn->peer ? lb_conn_at(ctx, conn->peer) : 0;
 	if (!reply)
 		return;

@@ -100,6 +100,7 @@ struct lb_datapath *lb_datapath_over(const struct lb_maps *maps)
 	if (!datapath)
 		return NULL;
 	datapath->borrowed = 1;
+	datapath->limited = 1; /* by one before */
 	datapath->sets = maps->sets;
 	datapath->seed = maps->seed;
 	datapath->workers = maps->cpus;

@@ -47,6 +47,7 @@ struct lb_datapath {
 	struct lb_dest_state *dests;
 	struct lb_service_state *services;
 	struct lb_worker_state worker[LB_MAX_WRITERS];
+	int limited;  /* a destination may have thresholds */
 	int borrowed; /* the tables are maps of eBPF programs, and not ours to give back */
 };
 

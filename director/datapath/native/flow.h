@@ -93,7 +93,7 @@ static LB_INLINE struct lb_key lb_reply_key(const struct lb_packet *packet, cons
 	struct lb_key key = packet->key;
 
 	key.source = dest->addr;
-	key.sport = dest->port;
+	key.sport = lb_nat_port(dest, packet->key.dport);
 	key.destination = packet->key.source;
 	key.dport = packet->key.sport;
 	return key;
@@ -269,7 +269,7 @@ static LB_INLINE enum lb_claim lb_flow_open(struct lb_ctx *ctx, const struct lb_
 		return LB_CLAIM_NONE;
 	}
 	flow->conn->packets = 1;
-	lb_count_state(ctx, id, state, 1);
+	lb_bind(ctx, id, state);
 	lb_count_connection(ctx, id, dest->service);
 	lb_conn_publish(flow, state, LB_CONN_FLOW);
 	if (reply.conn) /* after its flow: a REPLY without one is swept */

@@ -131,6 +131,20 @@ static LB_INLINE struct lb_result lb_forward_crowded(struct lb_ctx *ctx, const s
 	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_NEW_STATELESS);
 }
 
+/* Whether this comes from where FTP servers open data connections to clients: kernel IPVS schedules none of these. */
+static LB_INLINE int lb_is_ftp_data(const struct lb_packet *packet)
+{
+	return packet->key.sport == lb_htons(LB_FTP_DATA_PORT);
+}
+
+/* Answer a packet as the host's own stack would, where nobody listens. */
+static LB_INLINE struct lb_result lb_unscheduled(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	if (packet->key.protocol == LB_IPPROTO_TCP)
+		return lb_tcp_reset(ctx, packet);
+	return lb_port_unreachable(ctx, packet);
+}
+
 /*
  * A packet of no known flow: a service's new connection, or none of our business. LB_MET: another CPU was quicker to open
  * it, and it is known now.
@@ -148,6 +162,8 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 		return lb_pass(LB_REASON_NO_SERVICE);
 	if (lb_martian(packet))
 		return lb_drop(LB_REASON_BAD_SOURCE);
+	if (lb_is_ftp_data(packet))
+		return lb_unscheduled(ctx, packet);
 	if (lb_crowded(ctx, packet->now))
 		return lb_forward_crowded(ctx, image, service, packet, flow);
 	if (packet->key.protocol == LB_IPPROTO_TCP &&

@@ -113,7 +113,7 @@ static LB_INLINE struct lb_result lb_icmp_to_server(struct lb_ctx *ctx, const st
 	if (!dest || !(dest->flags & LB_DEST_PRESENT))
 		return lb_drop(LB_REASON_DEST_REMOVED);
 	change.to = dest->addr.word[0];
-	change.to_port = dest->port;
+	change.to_port = lb_nat_port(dest, quote->key.dport);
 	if (lb_found_method(flow) == LB_NAT && packet->ttl > 1 && lb_nat_quote(ctx, packet, quote, &change))
 		return lb_drop(LB_REASON_TRUNCATED);
 	lb_count_in(ctx, flow->dest, dest->service, packet->length);

@@ -69,7 +69,7 @@ static void lb_options_place(struct lb_image_header *header, u32 first)
 	struct lb_mark *marks = (void *)(header + options->marks_first);
 
 	for (u32 i = 0; i < options->marks_count; i++)
-		marks[i].service += first;
+		marks[i].service += marks[i].service ? first : 0;
 	options->marks_first += first;
 	options->limits_first += first;
 	header->options += first;
@@ -173,6 +173,51 @@ static void lb_carry_cursors(struct lb_datapath *datapath, const struct lb_image
 	}
 }
 
+/* Give a destination its thresholds. When they are raised or taken away, it may have connections again. */
+static void lb_set_limit(struct lb_dest_state *state, u32 upper, u32 lower)
+{
+	if (upper == 0 || upper > state->upper)
+		__sync_fetch_and_and(&state->flags, ~(u32)LB_DEST_OVERLOAD);
+	__atomic_store_n(&state->upper, upper, __ATOMIC_RELAXED);
+	__atomic_store_n(&state->lower, lower, __ATOMIC_RELAXED);
+}
+
+static const struct lb_limit *lb_limit_at(struct lb_ctx *ctx, const struct lb_options *options, u32 place)
+{
+	const struct lb_limit *limits = lb_image_line(ctx, options->limits_first + place / LB_LIMITS_PER_LINE);
+
+	return limits && place < options->limits_count ? &limits[place % LB_LIMITS_PER_LINE] : NULL;
+}
+
+/*
+ * Put the image's thresholds where connections are counted. A deleted destination keeps its own: it may be added again.
+ * Note that's O(destinations), once any of them had thresholds.
+ */
+static void lb_carry_limits(struct lb_datapath *datapath, const struct lb_image *image)
+{
+	struct lb_ctx ctx = {.image = image, .datapath = datapath};
+	const struct lb_image_header *header = lb_image_line(&ctx, 0);
+	const struct lb_options *options = lb_options(&ctx, header);
+	const struct lb_limit *limit;
+	u32 place = 0;
+
+	if (!options || !(datapath->limited |= options->limits_count != 0))
+		return;
+	for (u32 id = 1; id < header->dest_count && id < LB_MAX_DESTS; id++) {
+		const struct lb_dest *dest = lb_dest_at(&ctx, header, id);
+
+		if (!dest || !(dest->flags & LB_DEST_PRESENT))
+			continue;
+		limit = lb_limit_at(&ctx, options, place);
+		if (limit && limit->id == id) {
+			lb_set_limit(&datapath->dests[id], limit->upper, limit->lower);
+			place++;
+		} else if (datapath->dests[id].upper) {
+			lb_set_limit(&datapath->dests[id], 0, 0);
+		}
+	}
+}
+
 int lb_datapath_swap(struct lb_datapath *datapath, const void *bytes, size_t length)
 {
 	struct lb_image *fresh, *old;
@@ -184,6 +229,7 @@ int lb_datapath_swap(struct lb_datapath *datapath, const void *bytes, size_t len
 		return -ENOMEM;
 	old = __atomic_exchange_n(&datapath->image, fresh, __ATOMIC_SEQ_CST);
 	lb_carry_cursors(datapath, old, fresh);
+	lb_carry_limits(datapath, fresh);
 	lb_quiesce(datapath);
 	lb_image_free(old);
 	return 0;

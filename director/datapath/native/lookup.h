@@ -32,6 +32,12 @@ static LB_INLINE const struct lb_dest *lb_dest_or_empty(struct lb_ctx *ctx, cons
 	return dest ? dest : &empty;
 }
 
+/* NAT: the port that a destination is reached at by who asked for `port`. */
+static LB_INLINE be16 lb_nat_port(const struct lb_dest *dest, be16 port)
+{
+	return dest->port ? dest->port : port;
+}
+
 /* The line of rarely asked options, or 0. */
 static LB_INLINE const struct lb_options *lb_options(struct lb_ctx *ctx, const struct lb_image_header *image)
 {
@@ -74,23 +80,140 @@ static LB_INLINE const struct lb_link *lb_link_find(struct lb_ctx *ctx, const st
 	return links && place < image->links_count ? &links[place % LB_LINKS_PER_LINE] : 0;
 }
 
-/* The service for a packet's destination address, port and protocol, or 0. */
-static LB_INLINE const struct lb_service *lb_service_find(struct lb_ctx *ctx, const struct lb_image_header *image,
-							  const struct lb_key *key)
+enum {
+	LB_FTP_PORT = 21,
+	LB_FTP_DATA_PORT = 20,
+	LB_FIRST_FREE_PORT = 1024, /* from here on a server may choose any port for data connections */
+	LB_MARK_STRIDE = 32,
+};
+
+/* The line of the service with a key's address and protocol, and this port; 0 for none. */
+static LB_INLINE u32 lb_service_place(struct lb_ctx *ctx, const struct lb_image_header *image, const struct lb_key *key,
+				      be16 port)
 {
-	u32 home = lb_service_hash(image->seed, &key->destination, key->dport, key->protocol);
+	u32 home = lb_service_hash(image->seed, &key->destination, port, key->protocol);
 
 	for (u32 i = 0; i < LB_SERVICE_PROBES; i++) {
-		const struct lb_service *service =
-		    lb_image_line(ctx, image->service_first + ((home + i) & image->service_mask));
+		u32 line = image->service_first + ((home + i) & image->service_mask);
+		const struct lb_service *service = lb_image_line(ctx, line);
 
 		if (!service || service->family == 0)
 			return 0;
-		if (service->port == key->dport && service->protocol == key->protocol &&
-		    service->family == key->family && lb_addr_equal(&service->addr, &key->destination))
-			return service;
+		if (service->port == port && service->protocol == key->protocol && service->family == key->family &&
+		    lb_addr_equal(&service->addr, &key->destination))
+			return line;
 	}
 	return 0;
+}
+
+/* Whether an address is of this network. */
+static LB_INLINE int lb_of_network(const struct lb_addr *addr, const struct lb_addr *network, u32 prefix)
+{
+	u32 differ = 0;
+
+	for (u32 i = 0; i < 4; i++) {
+		u32 bits = prefix > 32 * i ? prefix - 32 * i : 0;
+		u32 mask = bits >= 32 ? 0xffffffff : ~(0xffffffffU >> bits);
+
+		differ |= (addr->word[i] ^ network->word[i]) & lb_htonl(mask);
+	}
+	return differ == 0;
+}
+
+static LB_INLINE int lb_mark_fits(const struct lb_mark *rule, const struct lb_key *key)
+{
+	u16 port = lb_ntohs(key->dport);
+
+	return rule->family == key->family && (rule->protocol == 0 || rule->protocol == key->protocol) &&
+	       port >= rule->first_port && port <= rule->last_port &&
+	       lb_of_network(&key->destination, &rule->network, rule->prefix);
+}
+
+/* A walk over the mark rules. */
+struct lb_mark_walk {
+	u32 first; /* line */
+	u32 count;
+	u32 at;
+	u32 service; /* line, 0: none yet */
+};
+
+/* A stride of it. 1 at the end: at a rule that fits, or past the last. */
+LB_SUBPROGRAM int lb_mark_stride(struct lb_ctx *ctx, const struct lb_key *key, struct lb_mark_walk *walk)
+{
+	if (!key || !walk)
+		return 1;
+	for (u32 n = 0; n < LB_MARK_STRIDE; n++, walk->at++) {
+		const struct lb_mark *rules = lb_image_line(ctx, walk->first + walk->at / LB_MARKS_PER_LINE);
+		const struct lb_mark *rule = rules ? &rules[walk->at % LB_MARKS_PER_LINE] : 0;
+
+		if (!rule || walk->at >= walk->count)
+			return 1;
+		if (lb_mark_fits(rule, key)) {
+			walk->service = rule->service;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* The line of the service that a packet's mark stands for, 0 for none. */
+static LB_INLINE u32 lb_marked_place(struct lb_ctx *ctx, const struct lb_image_header *image, const struct lb_key *key)
+{
+	const struct lb_options *options = lb_options(ctx, image);
+	struct lb_mark_walk walk = {0};
+
+	if (!options)
+		return 0;
+	walk.first = options->marks_first;
+	walk.count = options->marks_count;
+	for (u32 n = 0; n < LB_MAX_MARKS / LB_MARK_STRIDE; n++)
+		if (lb_mark_stride(ctx, key, &walk))
+			break;
+	return walk.service;
+}
+
+static LB_INLINE int lb_may_be_ftp_data(const struct lb_key *key)
+{
+	u16 port = lb_ntohs(key->dport);
+
+	return key->protocol == LB_IPPROTO_TCP && (port == LB_FTP_DATA_PORT || port >= LB_FIRST_FREE_PORT);
+}
+
+/*
+ * The line of a packet's service, 0 for none, in kernel IPVS's order: by its mark; by its address, protocol and port; of
+ * a service of FTP, as that's data connection; by its address and protocol alone. FTP's data connections belong to its
+ * service if that is persistent, and to none if it is not.
+ */
+LB_SUBPROGRAM u32 lb_wide_place(struct lb_ctx *ctx, const struct lb_key *key)
+{
+	const struct lb_image_header *image = lb_image(ctx);
+	const struct lb_service *ftp;
+	u32 line = 0;
+
+	if (!image || !key)
+		return 0;
+	if (image->wide & LB_WIDE_MARK)
+		line = lb_marked_place(ctx, image, key);
+	if (!line)
+		line = lb_service_place(ctx, image, key, key->dport);
+	if (line)
+		return line;
+	if ((image->wide & LB_WIDE_FTP) && lb_may_be_ftp_data(key)) {
+		line = lb_service_place(ctx, image, key, lb_htons(LB_FTP_PORT));
+		ftp = line ? lb_image_line(ctx, line) : 0;
+		if (ftp)
+			return ftp->flags & LB_SERVICE_PERSISTENT ? line : 0;
+	}
+	return image->wide & LB_WIDE_ANY_PORT ? lb_service_place(ctx, image, key, 0) : 0;
+}
+
+/* The service that a packet is for, or 0. */
+static LB_INLINE const struct lb_service *lb_service_find(struct lb_ctx *ctx, const struct lb_image_header *image,
+							  const struct lb_key *key)
+{
+	u32 line = LB_LIKELY(!image->wide) ? lb_service_place(ctx, image, key, key->dport) : lb_wide_place(ctx, key);
+
+	return line ? lb_image_line(ctx, line) : 0;
 }
 
 #endif

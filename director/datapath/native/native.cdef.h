@@ -72,6 +72,9 @@ struct lb_dest_state {
 	uint32_t inactive;
 	uint32_t persistent;
 	uint32_t flags;
+	uint32_t upper;
+	uint32_t lower;
+	...;
 };
 struct lb_datapath;
 struct lb_datapath *lb_datapath_new(uint32_t sets, uint32_t workers, uint64_t seed);

@@ -13,7 +13,7 @@ enum {
 	 * leads, the word `control`, the numbers of states and methods. A director that starts over the tables of one
 	 * before it uses them only if this is the same: count it up with every change of that kind.
 	 */
-	LB_MEMORY_VERSION = 1,
+	LB_MEMORY_VERSION = 2,
 };
 _Static_assert((int)LB_REASON_COUNT <= (int)LB_REASON_ROOM, "each reason has a counter");
 

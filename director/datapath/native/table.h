@@ -14,7 +14,7 @@
  *   timeouts      sets of LB_TIMEOUTS milliseconds, by enum lb_timeout; set 0 is for all who have none of their own
  *   details       a line for each service that has any
  *   marks         which packets have which firewall mark, in the order in which rules are asked
- *   limits        which destinations take how many connections
+ *   limits        which destinations take how many connections, in the order of their ids
  * The state region lives as long as the data path and is indexed by stable id, never by line, so that it outlives
  * images. Stable ids start at 1. Same bytes for every host; director/tables/layout.py is the twin of this file.
  */
@@ -94,6 +94,13 @@ enum lb_timeout {
 	LB_TIMEOUTS_PER_LINE = 16,
 };
 
+/* By what more than address, protocol and port services are found here. A packet of plain ones asks for no more than this. */
+enum lb_wide {
+	LB_WIDE_MARK = 1,
+	LB_WIDE_FTP = 2,      /* a persistent service of FTP has the ports of data connections too */
+	LB_WIDE_ANY_PORT = 4, /* a service has every port that no other has */
+};
+
 struct lb_image_header {
 	u32 magic;
 	u32 version;
@@ -108,7 +115,7 @@ struct lb_image_header {
 	u8 conn_reuse_mode;
 	u8 expire_nodest_conn;
 	u8 sloppy_tcp;
-	u8 unused;
+	u8 wide; /* enum lb_wide */
 	u32 timeouts_first;
 	u32 links_first;
 	u32 links_count;
@@ -198,7 +205,7 @@ struct lb_mark {
 	u8 unused;
 	u16 first_port;
 	u16 last_port;
-	u32 service; /* line */
+	u32 service; /* line, 0: no service has the mark */
 	u32 spare;
 };
 _Static_assert(sizeof(struct lb_mark) * LB_MARKS_PER_LINE == LB_LINE, "whole rules in a line");

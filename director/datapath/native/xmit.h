@@ -163,7 +163,7 @@ static LB_INLINE int lb_apply_method(struct lb_ctx *ctx, const struct lb_packet 
 	struct lb_rewrite change = {.from = packet->key.destination.word[0],
 				    .to = dest->addr.word[0],
 				    .from_port = packet->key.dport,
-				    .to_port = dest->port};
+				    .to_port = lb_nat_port(dest, packet->key.dport)};
 
 	if (method == LB_TUN)
 		return lb_tunnel(ctx, packet, dest);

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from tests.packets.case import Case
 from tests.packets.cases import (
+    any_port,
     counters,
     direct_route,
     first_packet,
@@ -12,10 +13,12 @@ from tests.packets.cases import (
     icmp,
     lifecycle,
     limits,
+    marks,
     nat,
     offload,
     passing,
     states,
+    thresholds,
     tunnel,
 )
 
@@ -32,6 +35,9 @@ ROOMS = (
     offload,
     passing,
     counters,
+    thresholds,
+    marks,
+    any_port,
 )
 CASES: tuple[Case, ...] = tuple(
     Case(f"{room.__name__.rpartition('.')[2]}: {case.name}", case.setting, case.steps)

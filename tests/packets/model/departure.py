@@ -136,7 +136,7 @@ class Forwarder:
         if flow.method is ForwardingMethod.TUN:
             return self._tunnel(flow, arrival, frame, way)
         if flow.method is ForwardingMethod.NAT:
-            server, port = flow.real.address, flow.real.port
+            server, port = flow.real.address, flow.port
             out = transform.translated(frame, way, server, port, undone_checksum=undone)
         else:
             out = transform.direct(frame, way)
@@ -195,7 +195,7 @@ def translated_error(frame: Packet, flow: Flow, *, inward: bool) -> Packet:
     ports = quoted[length : length + 4]
     if inward:
         packet.dst = header.src = flow.real.address
-        ports = flow.real.port.to_bytes(2, "big") + ports[2:]
+        ports = flow.port.to_bytes(2, "big") + ports[2:]
     else:
         packet.src = header.dst = flow.ends[3]
         ports = ports[:2] + flow.ends[4].to_bytes(2, "big")

@@ -23,6 +23,7 @@ from tests.packets.checksum import ETHERNET, ones_sum
 from tests.packets.model.departure import Forwarder, dropped, passed, transmitted
 from tests.packets.model.table import (
     FRAGMENT_MS,
+    FTP_DATA,
     Ends,
     Flow,
     Fragment,
@@ -100,7 +101,7 @@ class Model:
         reply = self.table.find_reply(ends, self.now)
         if reply is not None:
             return self._outward(reply, arrival, frame)
-        service = self.table.service_at(ends[0], ends[3], ends[4])
+        service = self.table.service_of(ends[0], ends[3], ends[4])
         return passed("no_service") if service is None else self._schedule(service, arrival, frame)
 
     def _is_over(self, flow: Flow, frame: Packet) -> bool:
@@ -122,7 +123,8 @@ class Model:
         if _is_martian(frame[IP]):
             return dropped("bad_source")
         flags = str(frame[TCP].flags) if frame[IP].proto == 6 else ""
-        starts = "S" in flags or self.setting.configuration.tunables.sloppy_tcp
+        from_ftp = frame[IP].payload.sport == FTP_DATA
+        starts = not from_ftp and ("S" in flags or self.setting.configuration.tunables.sloppy_tcp)
         if frame[IP].proto == 6 and "R" in flags:
             return dropped("rst_unknown")
         if frame[IP].proto == 6 and not starts:
@@ -132,7 +134,7 @@ class Model:
             if whole and not transform.was_right(frame[IP]):
                 return dropped("bad_checksum")
             return transmitted("rst_sent", arrival.interface, Departure(bytes(transform.reset_for(frame))))
-        real = service.schedule.choose(frame[IP].dst)
+        real = None if from_ftp else service.schedule.choose(frame[IP].dst)
         if real is None:
             error = transform.unreachable_port(frame)
             return self.forwarder.error(arrival, frame, self.now, "no_dest", error)

@@ -26,11 +26,35 @@ class Real:
     present: bool = True
     active: int = 0
     inactive: int = 0
+    persistent: int = 0
+    upper: int = 0
+    lower: int = 0
+    overloaded: bool = False
     counts: Counts = field(default_factory=Counts)
 
     @property
     def overhead(self) -> int:
         return 256 * self.active + self.inactive
+
+    @property
+    def eligible(self) -> bool:
+        return self.weight > 0 and not self.overloaded
+
+    def limit(self, upper: int, lower: int) -> None:
+        """Take thresholds; higher ones, or none, let it have connections again."""
+        if upper == 0 or upper > self.upper:
+            self.overloaded = False
+        self.upper, self.lower = upper, lower
+
+    def gained(self) -> None:
+        """See whether the connection that it just got was one too many."""
+        if self.upper and self.active + self.inactive >= self.upper:
+            self.overloaded = True
+
+    def lost(self) -> None:
+        load = self.active + self.inactive
+        if load < self.lower if self.lower else load * 4 < self.upper * 3 or not self.upper:
+            self.overloaded = False
 
 
 @dataclass(slots=True)
@@ -72,7 +96,7 @@ class Schedule:
 
     def choose(self, asked: str) -> Real | None:
         """Return the destination of the next connection, whose client asked for this address."""
-        if not any(real.weight > 0 for real in self.reals):
+        if not any(real.eligible for real in self.reals):
             return None
         ways: dict[Scheduler, Callable[[], Real | None]] = {
             Scheduler.RR: self._round_robin,
@@ -91,7 +115,7 @@ class Schedule:
     def _round_robin(self) -> Real:
         while True:
             self.position = (self.position + 1) % len(self.reals)
-            if self.reals[self.position].weight > 0:
+            if self.reals[self.position].eligible:
                 return self.reals[self.position]
 
     def _weighted_round_robin(self) -> Real:
@@ -102,14 +126,15 @@ class Schedule:
                 self.current -= self.step
                 if self.current <= 0:
                     self.current = self.highest
-            if self.reals[self.position].weight >= max(self.current, 1):
+            real = self.reals[self.position]
+            if real.eligible and real.weight >= max(self.current, 1):
                 return self.reals[self.position]
 
     def _least_connections(self) -> Real:
-        return min((real for real in self.reals if real.weight > 0), key=lambda real: real.overhead)
+        return min((real for real in self.reals if real.eligible), key=lambda real: real.overhead)
 
     def _weighted_least_connections(self) -> Real:
-        best, *rest = [real for real in self.reals if real.weight > 0]
+        best, *rest = [real for real in self.reals if real.eligible]
         for real in rest:
             if best.overhead * real.weight > real.overhead * best.weight:
                 best = real
@@ -119,7 +144,7 @@ class Schedule:
         return None
 
     def _usable(self) -> list[Real]:
-        return [real for real in self.reals if real.weight > 0]
+        return [real for real in self.reals if real.eligible]
 
     def _shortest_delay(self) -> Real:
         return min(self._usable(), key=lambda real: Fraction(real.active + 1, real.weight))
@@ -138,4 +163,4 @@ class Schedule:
     def _hashed(self, asked: str) -> Real | None:
         upper_byte = int(IPAddress(asked)) * 0x61C88647 % 2**32 >> 24
         real = self.reals[upper_byte % len(self.reals)]
-        return real if real.weight > 0 else None
+        return real if real.eligible else None

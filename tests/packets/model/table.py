@@ -6,13 +6,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from director.model import Configuration, ForwardingMethod, ServiceKey, VirtualService
+from netaddr import IPAddress
+
+from director.model import (
+    Configuration,
+    ForwardingMethod,
+    MarkRule,
+    Persistence,
+    ServiceKey,
+    VirtualService,
+)
 from tests.packets.case import Counts, Entry, State
 from tests.packets.model.schedulers import Real, Schedule
 from tests.packets.model.tcp import ACTIVE
 
 Ends = tuple[int, str, int, str, int]  # protocol, source, port, destination, port
 FRAGMENT_MS = 30_000
+TCP, UDP = 6, 17
+FTP, FTP_DATA, FREE_PORTS = 21, 20, 1024
 
 
 @dataclass(slots=True)
@@ -24,6 +35,7 @@ class Service:
     reals: dict[tuple[str, int], Real]
     counts: Counts = field(default_factory=Counts)
     present: bool = True
+    persistence: Persistence | None = None
 
 
 @dataclass(slots=True)
@@ -42,7 +54,12 @@ class Flow:
     @property
     def reply_ends(self) -> Ends:
         protocol, client, cport, _, _ = self.ends
-        return protocol, self.real.address, self.real.port, client, cport
+        return protocol, self.real.address, self.port, client, cport
+
+    @property
+    def port(self) -> int:
+        """The port that it has behind the director."""
+        return self.real.port or self.ends[4]
 
     def enter(self, state: State) -> None:
         """Change the state, and with it the destination's active and inactive connections."""
@@ -70,8 +87,10 @@ class Table:
         self.flows: dict[Ends, Flow] = {}
         self.replies: dict[Ends, Flow] = {}
         self.fragments: dict[tuple[str, str, int, int], Fragment] = {}
+        self.marks: tuple[MarkRule, ...] = ()
 
     def apply(self, configuration: Configuration) -> None:
+        self.marks = configuration.marks
         wanted = {str(service.key): service for service in configuration.services}
         for name, service in self.services.items():
             service.present = name in wanted
@@ -81,14 +100,34 @@ class Table:
         for name, target in wanted.items():
             _update(self._service(name, target), target)
 
-    def service_at(self, protocol: int, address: str, port: int) -> Service | None:
+    def service_of(self, protocol: int, address: str, port: int) -> Service | None:
+        """Find a packet's service: by its mark, its address and port, as FTP's data, by its address alone."""
+        found = self._marked(protocol, address, port) or self._at(protocol, address, port)
+        if found is not None:
+            return found
+        if protocol == TCP and (port == FTP_DATA or port >= FREE_PORTS):
+            ftp = self._at(protocol, address, FTP)
+            if ftp is not None:
+                return ftp if ftp.persistence is not None else None
+        return self._at(protocol, address, 0)
+
+    def _marked(self, protocol: int, address: str, port: int) -> Service | None:
+        for rule in self.marks:
+            protocols = (rule.protocol.number,) if rule.protocol is not None else (TCP, UDP)
+            if (
+                protocol in protocols
+                and IPAddress(address) in rule.network
+                and rule.first_port <= port <= rule.last_port
+            ):
+                service = self.services.get(f"mark:{rule.mark}")
+                return service if service is not None and service.present else None
+        return None
+
+    def _at(self, protocol: int, address: str, port: int) -> Service | None:
         for service in self.services.values():
             key = service.key
-            if service.present and (key.protocol.number, str(key.address), key.port) == (
-                protocol,
-                address,
-                port,
-            ):
+            ends = (key.protocol.number, str(key.address), key.port)
+            if service.present and not key.mark and ends == (protocol, address, port):
                 return service
         return None
 
@@ -103,10 +142,12 @@ class Table:
         flow.real.inactive += 1
         if flow.method is ForwardingMethod.NAT:
             self.replies[flow.reply_ends] = flow
+        flow.real.gained()
 
     def close(self, flow: Flow) -> None:
         flow.enter(State.NONE)
         flow.real.inactive -= 1
+        flow.real.lost()
         del self.flows[flow.ends]
         if self.replies.get(flow.reply_ends) is flow:
             del self.replies[flow.reply_ends]
@@ -123,7 +164,7 @@ class Table:
                 protocol=protocol,
                 client=f"{client}:{cport}",
                 virtual=f"{vip}:{vport}",
-                destination=f"{flow.real.address}:{flow.real.port}",
+                destination=f"{flow.real.address}:{flow.port}",
                 state=flow.state,
                 expires=round((flow.expires - now) / 1000),
             )
@@ -142,6 +183,7 @@ class Table:
 
 def _update(service: Service, wanted: VirtualService) -> None:
     """Bring a service's list to what is wanted, one destination after the other as an operator would."""
+    service.persistence = wanted.persistence
     by_name = {(str(d.address), d.port): d for d in wanted.destinations}
     for real in tuple(service.schedule.reals):
         if (real.address, real.port) not in by_name:
@@ -152,6 +194,7 @@ def _update(service: Service, wanted: VirtualService) -> None:
             known = service.reals[name] = Real(*name, target.method, target.weight, present=False)
         edited = (known.method, known.weight) != (target.method, target.weight)
         known.method, known.weight = target.method, target.weight
+        known.limit(target.upper, target.lower)
         if not known.present:
             known.present = True
             service.schedule.add(known)

@@ -143,7 +143,7 @@ def test_an_image_says_all_that_the_configuration_says() -> None:
         links=(DecodedLink(2, EUI("02-00-00-00-00-0a"), 9000), DecodedLink(3, HOP.source_mac, 1500)),
         timeouts=configuration.timeouts,
         tunables=configuration.tunables,
-        marks=(RULE,),
+        marks=(RULE, replace(RULE, mark=0)),
         limits={2: (100, 50)},
     )
 
