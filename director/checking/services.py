@@ -13,13 +13,20 @@ from director.model import (
     Destination,
     ForwardingMethod,
     OwnAddress,
+    Protocol,
     Route,
     RouteAnswer,
     ServiceKey,
+    TunnelChecksum,
+    TunnelType,
     VirtualService,
 )
+from director.model.service import endpoint
 
-OUTER_HEADER = 20
+_OUTER_IP = {4: 20, 6: 40}
+_INNER = {TunnelType.IPIP: 0, TunnelType.GRE: 4, TunnelType.GUE: 12}
+_LETTERS = {Protocol.TCP: "t", Protocol.UDP: "u", Protocol.SCTP: "S"}
+_KERNEL_OPTIONS = {Protocol.TCP: "-t", Protocol.UDP: "-u", Protocol.SCTP: "--sctp-service"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,8 @@ class Surroundings:
     """What sockets of this host are bound to, but for those bound to every address."""
     kernel_services: frozenset[ServiceKey] = frozenset()
     """What the kernel's IPVS balances."""
+    marks: frozenset[int] = frozenset()
+    """The marks that rules give."""
 
 
 def check_service(service: VirtualService, around: Surroundings) -> Checked:
@@ -56,7 +65,7 @@ def check_service(service: VirtualService, around: Surroundings) -> Checked:
 
 def _findings(service: VirtualService, around: Surroundings) -> Iterator[Finding]:
     key = service.key
-    yield from _vip_findings(service, around)
+    yield from _mark_findings(service, around) if key.mark else _vip_findings(service, around)
     if not service.destinations:
         yield _note(service, "it has no server", "no client is answered",
                     f"director server add {key} ADDRESS")  # fmt: skip
@@ -68,19 +77,27 @@ def _findings(service: VirtualService, around: Surroundings) -> Iterator[Finding
     yield from _tunnel_findings(service, around)
 
 
+def _mark_findings(service: VirtualService, around: Surroundings) -> Iterator[Finding]:
+    mark = service.key.mark
+    if mark not in around.marks:
+        yield _note(service, f"no rule gives a packet the mark {mark}", "it balances nothing",
+                    f"director mark add {mark} NETWORK")  # fmt: skip
+
+
 def _vip_findings(service: VirtualService, around: Surroundings) -> Iterator[Finding]:
     key = service.key
     vip = key.address
     if vip not in around.addresses and not around.binds_vips:
-        yield _note(service, f"{vip} is no address of this host", "nobody here answers ARP for it",
-                    f"route it to this host, or ip address add {vip}/32 dev IFNAME")  # fmt: skip
+        yield _note(service, f"{vip} is no address of this host",
+                    f"nobody here answers {_discovery(vip)} for it",
+                    f"route it to this host, or ip address add {_host(vip)} dev IFNAME")  # fmt: skip
     if key in around.kernel_services:
-        letter = key.protocol.value[0]
+        option = _KERNEL_OPTIONS[key.protocol]
         yield _problem(service, "the kernel's IPVS balances it too", "two balancers would answer",
-                       f"ipvsadm -D -{letter} {vip}:{key.port}")  # fmt: skip
+                       f"ipvsadm -D {option} {endpoint(vip, key.port)}")  # fmt: skip
     if key in around.listeners:
-        letter = key.protocol.value[0]
-        yield _problem(service, f"a socket of this host is bound to {vip}:{key.port}",
+        letter = _LETTERS[key.protocol]
+        yield _problem(service, f"a socket of this host is bound to {endpoint(vip, key.port)}",
                        "it gets none of its packets while the director runs",
                        f"ss -ln{letter}p 'sport = :{key.port}' names its process; stop that")  # fmt: skip
 
@@ -113,7 +130,7 @@ def _route_findings(
         who = f"server {address}"
         if route.gateway is not None:
             who = f"{route.gateway}, the gateway to server {address},"
-        yield _problem(service, f"{who} does not answer ARP on {way.interface}",
+        yield _problem(service, f"{who} does not answer {_discovery(address)} on {way.interface}",
                        "nothing is sent to it", f"ping -c 1 {route.neighbour}")  # fmt: skip
     if destination.method is ForwardingMethod.DR and route.gateway is not None:
         yield _problem(
@@ -132,13 +149,30 @@ def _tunnel_findings(service: VirtualService, around: Surroundings) -> Iterator[
         route = way.route
         if route is None or isinstance(route, OwnAddress):
             continue
-        room = route.mtu - OUTER_HEADER
+        overhead = _overhead(destination)
+        room = route.mtu - overhead
         if room < around.largest_mtu:
             yield _note(service, f"a tunnel to {destination.address} has room for packets of {room} bytes",
                         f"clients that send {around.largest_mtu} are told to send less",
-                        f"ip link set {way.interface} mtu {around.largest_mtu + OUTER_HEADER}, at the "
+                        f"ip link set {way.interface} mtu {around.largest_mtu + overhead}, at the "
                         "servers as well")  # fmt: skip
             return
+
+
+def _overhead(destination: Destination) -> int:
+    """Return how many bytes a tunnel adds to a packet."""
+    tunnel = destination.tunnel
+    checksum = 4 if tunnel.type is TunnelType.GRE and tunnel.checksum is not TunnelChecksum.NONE else 0
+    option = 8 if tunnel.type is TunnelType.GUE and tunnel.checksum is TunnelChecksum.REMOTE else 0
+    return _OUTER_IP[destination.address.version] + _INNER[tunnel.type] + checksum + option
+
+
+def _host(address: IPAddress) -> str:
+    return f"{address}/{32 if address.version == 4 else 128}"
+
+
+def _discovery(address: IPAddress) -> str:
+    return "ARP" if address.version == 4 else "neighbour discovery"
 
 
 def _problem(service: VirtualService, what: str, means: str, remedy: str) -> Finding:

@@ -93,6 +93,7 @@ def gather(configuration: Configuration, running: Status | None) -> Evidence:
         binds_vips=configuration.settings.bind_vips and running is None,
         listeners=rivals.listeners(),
         kernel_services=rivals.kernel_services(),
+        marks=frozenset(rule.mark for rule in configuration.marks),
     )
     return Evidence(machine, interfaces, tuple(name for name in names if name not in there), around)
 

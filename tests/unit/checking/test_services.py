@@ -16,6 +16,9 @@ from director.model import Destination, ForwardingMethod, Protocol, Route, Servi
 VIP, SERVER, OTHER = IPAddress("192.0.2.1"), IPAddress("10.0.0.2"), IPAddress("10.0.0.3")
 GATEWAY = IPAddress("10.0.0.254")
 KEY = ServiceKey(Protocol.UDP, VIP, 53)
+SIX = ServiceKey(Protocol.TCP, IPAddress("2001:db8::1"), 80)
+SERVER6 = IPAddress("2001:db8::2")
+MARKED = ServiceKey.of_mark(7)
 NAME = "udp:192.0.2.1:53"
 MAC = EUI("02-00-00-00-00-02")
 Problem = partial(Finding, NAME, Level.PROBLEM)
@@ -45,6 +48,39 @@ CASES = {
                 "route it to this host, or ip address add 192.0.2.1/32 dev IFNAME",
             ),
         ),
+    ),
+    "an IPv6 VIP that nobody binds": (
+        VirtualService(SIX, destinations=(Destination(SERVER6, 80, ForwardingMethod.DR),)),
+        Surroundings(binds_vips=False),
+        (
+            replace(
+                Note(
+                    "2001:db8::1 is no address of this host",
+                    "nobody here answers neighbour discovery for it",
+                    "route it to this host, or ip address add 2001:db8::1/128 dev IFNAME",
+                ),
+                about=str(SIX),
+            ),
+        ),
+    ),
+    "a mark that no rule gives": (
+        VirtualService(MARKED, destinations=ONE.destinations),
+        replace(FIT, marks=frozenset({8})),
+        (
+            replace(
+                Note(
+                    "no rule gives a packet the mark 7",
+                    "it balances nothing",
+                    "director mark add 7 NETWORK",
+                ),
+                about="mark:7",
+            ),
+        ),
+    ),
+    "nothing of a mark that a rule gives": (
+        VirtualService(MARKED, destinations=ONE.destinations),
+        replace(FIT, marks=frozenset({7})),
+        (),
     ),
     "no VIP that is bound": (ONE, replace(FIT, binds_vips=False, addresses=frozenset({VIP})), ()),
     "the kernel's balancer": (
@@ -116,5 +152,5 @@ CASES = {
 @pytest.mark.parametrize(("asked", "around", "wanted"), CASES.values(), ids=CASES)
 def test_is_told(asked: VirtualService, around: Surroundings, wanted: tuple[Finding, ...]) -> None:
     count = len(asked.destinations)
-    words = f"{NAME} with {count} server{'' if count == 1 else 's'}"
-    assert check_service(asked, around) == Checked(NAME, words, wanted)
+    words = f"{asked.key} with {count} server{'' if count == 1 else 's'}"
+    assert check_service(asked, around) == Checked(str(asked.key), words, wanted)

@@ -10,7 +10,7 @@ import pytest
 from netaddr import IPAddress
 
 from director.cli.server import address_of
-from director.model import Destination, ForwardingMethod
+from director.model import Destination, ForwardingMethod, Tunnel, TunnelChecksum, TunnelType
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.running import StoppableDirector
 from tests.unit.control.fake import FIRST, SECOND, WEB
@@ -70,6 +70,20 @@ def test_a_weight_of_0_is_given_as_any_other(director: StoppableDirector, run: R
 def test_another_method_leaves_the_weight(director: StoppableDirector, run: Run) -> None:
     run("server", "edit", "tcp:192.0.2.1:80", "10.0.0.2", "--method", "NAT")
     assert destinations_after(director) == (replace(FIRST, method=ForwardingMethod.NAT), SECOND)
+
+
+def test_a_server_is_added_with_limits_and_a_tunnel(director: StoppableDirector, run: Run) -> None:
+    words = ("--method", "tun", "--upper", "100", "--lower", "50", "--tunnel", "gue", "--tunnel-port", "6080")
+    result = run("server", "add", "tcp:192.0.2.1:80", "10.0.0.4", *words, "--tunnel-checksum", "checksum")
+    assert (result.exit_code, result.output) == (
+        0,
+        (
+            "+ server tcp:192.0.2.1:80 -> 10.0.0.4:80 tun weight 1 limits 50-100 tunnel gue:6080 checksum "
+            "checksum\n"
+        ),
+    )
+    tunnel = Tunnel(TunnelType.GUE, 6080, TunnelChecksum.CHECKSUM)
+    assert destinations_after(director)[-1] == replace(NEW, weight=1, upper=100, lower=50, tunnel=tunnel)
 
 
 def test_a_deleted_server_is_gone(director: StoppableDirector, run: Run) -> None:

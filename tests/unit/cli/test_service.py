@@ -9,7 +9,15 @@ import pytest
 from netaddr import IPAddress
 
 from director.config.address import AN_ENDPOINT
-from director.model import Configuration, Protocol, Scheduler, SchedulerFlag, ServiceKey, VirtualService
+from director.model import (
+    Configuration,
+    Persistence,
+    Protocol,
+    Scheduler,
+    SchedulerFlag,
+    ServiceKey,
+    VirtualService,
+)
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.running import StoppableDirector
 from tests.unit.control.fake import CONFIGURATION
@@ -49,6 +57,41 @@ def test_a_service_is_written_as_one_word_or_two(
 def test_a_service_is_wlc_unless_told_otherwise(director: StoppableDirector, run: Run) -> None:
     run("service", "add", "tcp:192.0.2.9:443")
     assert services_after(director)[-1] == VirtualService(KEY, Scheduler.WLC)
+
+
+def test_a_service_is_added_with_all_that_it_can_have(director: StoppableDirector, run: Run) -> None:
+    words = ("--persistence", "600", "--persistence-mask", "24", "--timeout", "udp=7", "--one-packet")
+    result = run("service", "add", "mark", "7", *words, "--timeout", "tcp_close=1")
+    assert (result.exit_code, result.output) == (
+        0,
+        (
+            "+ service mark:7 scheduler wlc persistence 600/255.255.255.0 one-packet yes "
+            "timeouts tcp_close=1,udp=7\n"
+        ),
+    )
+    assert services_after(director)[-1] == VirtualService(
+        ServiceKey.of_mark(7),
+        persistence=Persistence(600, IPAddress("255.255.255.0")),
+        one_packet=True,
+        timeouts=(("tcp_close", 1), ("udp", 7)),
+    )
+
+
+def test_what_a_service_has_is_listed_and_taken_away_again(director: StoppableDirector, run: Run) -> None:
+    udp = "udp:192.0.2.1:53"
+    run("service", "edit", udp, "--persistence", "9", "--one-packet", "--timeout", "udp=7")
+    assert "  sh-port,persistent 9s,one-packet,timeouts  " in run("service", "list").output
+    result = run("service", "edit", udp, "--persistence", "0", "--no-one-packet", "--no-timeouts")
+    assert result.output == (
+        f"~ service {udp} persistence 9 -> none one-packet yes -> none timeouts udp=7 -> none\n"
+    )
+    assert director.applied[-1] == CONFIGURATION
+
+
+def test_a_service_of_a_mark_is_named_by_it(director: StoppableDirector, run: Run) -> None:
+    assert run("service", "add", "mark:9").output == "+ service mark:9 scheduler wlc\n"
+    assert run("service", "delete", "mark:9").output == "- service mark:9 scheduler wlc\n"
+    assert run("service", "add", "mark:x").stderr == 'mark: "x" is not an integer from 0 to 4294967295\n'
 
 
 def test_another_scheduler_takes_the_flags_of_the_old_one_away(director: StoppableDirector, run: Run) -> None:
