@@ -32,7 +32,15 @@ from realserver.settings import (
     RuleKey,
     SysctlKey,
 )
-from realserver.targets import SILENT_ARP_IGNORE, advmss_of, answering_routes, prefix_of, told_mss
+from realserver.targets import (
+    SILENT_ARP_IGNORE,
+    advmss_of,
+    answering_routes,
+    overhead_of,
+    prefix_of,
+    told_mss,
+    uses_program,
+)
 from realserver.words import key_words
 
 STRICT, LOOSE = 1, 2  # rp_filter: the source must be routed back by the same interface; by any
@@ -211,7 +219,7 @@ def _decap_findings(have: HostState, duty: Duty, evidence: Evidence) -> Iterator
     program = next((each for each in evidence.unwrapping if each.interface == duty.interface), None)
     by_kernel = have.get(LinkKey(TUNNEL_DEVICE)) is LinkState.UP
     if program is None:
-        if not by_kernel:
+        if not by_kernel or uses_program(have, duty):
             yield _problem(duty, f"nothing unwraps tunnels on {duty.interface}", _again(duty))
     elif program.fault:
         yield _note(
@@ -222,8 +230,14 @@ def _decap_findings(have: HostState, duty: Duty, evidence: Evidence) -> Iterator
 
 
 def _program_findings(have: HostState, duty: Duty, program: Unwrapping) -> Iterator[Finding]:
-    if duty.vip not in program.vips:
+    taken = next((each.tunnels for each in program.vips if each.vip == duty.vip), None)
+    if taken is None:
         yield _problem(duty, f"the program on {duty.interface} does not unwrap for {duty.vip}", _again(duty))
+    elif taken != duty.tunnels:
+        yield _problem(
+            duty, f"the program on {duty.interface} unwraps {taken} for {duty.vip}, not {duty.tunnels}",
+            _again(duty),
+        )  # fmt: skip
     own = {each.address for interface in have.interfaces for each in interface.addresses}
     for endpoint in program.endpoints:
         if endpoint not in own:
@@ -234,7 +248,7 @@ def _program_findings(have: HostState, duty: Duty, program: Unwrapping) -> Itera
     if arrived.get(Reason.OUTER_FRAGMENT):
         yield _note(
             duty, f"{arrived[Reason.OUTER_FRAGMENT]} fragments of tunnel packets came: cannot be unwrapped",
-            "raise the MTU between director and server by 20, or use --decap kernel where there is one",
+            f"raise the MTU between director and server by {overhead_of(have, duty)}, so that none is needed",
         )  # fmt: skip
     if arrived.get(Reason.OTHER_ENDPOINT):
         yield _note(
@@ -252,8 +266,8 @@ def _mtu_findings(have: HostState, duty: Duty) -> Iterator[Finding]:
             f"ip link set {duty.interface} mtu {duty.mtu}, or a smaller --mtu",
         )  # fmt: skip
     limit = advmss_of(have, duty)
-    for key, route in answering_routes(have.settings, duty.interface):
-        told = told_mss(have, route)
+    for key, route in answering_routes(have.settings, duty.interface, duty.vip.version):
+        told = told_mss(have, route, duty.vip.version)
         if told > limit:
             yield _problem(
                 duty, f"{key_words(key)} tells clients an MSS of {told}, and {limit} is what fits the tunnel",

@@ -25,7 +25,7 @@ from realserver.options import ASK, DRY_RUN, JSON, METHOD, STATE, VIP, details
 from realserver.plan import left_alone, merge, plan
 from realserver.probe import gather, unwrappings
 from realserver.report import Status, answer_words, as_json, console, findings_json, plan_json, show
-from realserver.settings import Decapsulation, HostState, Method, Step, Wanted
+from realserver.settings import Decapsulation, HostState, Method, Step, TunnelType, Wanted
 from realserver.transaction import carry_out
 from realserver.words import describe, duty_words, explain, key_words
 
@@ -165,7 +165,11 @@ def request_of(options: dict[str, Any]) -> Request:
     """Turn the options of `up` and `check` into one value."""
     if not options["vips"] or not options["method"]:
         raise WantedError("say which: --vip ADDRESS and --method dr|tun|nat")
-    parsed = {"method": Method(options["method"]), "decapsulation": Decapsulation(options["decapsulation"])}
+    parsed = {
+        "method": Method(options["method"]),
+        "decapsulation": Decapsulation(options["decapsulation"]),
+        "tunnels": tuple(map(TunnelType, options["tunnels"])),
+    }
     return Request(**{**options, **parsed})
 
 

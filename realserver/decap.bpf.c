@@ -1,59 +1,41 @@
 // SPDX-License-Identifier: (GPL-2.0 OR BSD-2-Clause)
-/* Unwraps IPv4-in-IPv4 at an interface's ingress (clsact, direct action), for kernels without an ipip device.
- * May touch only a tunnel packet for this host that ends at one of `endpoints` and holds a packet for one of `vips`;
- * everything else goes on to the stack as it came. Another inner or outer family is one more entry in `unwrap`'s switch:
- * addresses, maps and counters are ready for it.
+/* Unwraps tunnels at an interface's ingress (clsact, direct action), for kernels without devices for them: IP in IP,
+ * GRE and GUE, with either family outside and either inside.
+ * May touch only a tunnel packet for this host that ends at one of `endpoints` and holds a packet for one of `vips`
+ * that takes this kind; everything else goes on to the stack as it came. Headers are copies: the kernel's helpers move
+ * the packet's bytes.
  * A super-frame stays one: BPF_F_ADJ_ROOM_FIXED_GSO keeps its segment size, which is the inner packet's own. */
-#include <linux/bpf.h>
 #include <linux/pkt_cls.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
 
-#include "decap.h"
+#include "decap_tunnel.h"
 
-#define WIRE __attribute__((packed, aligned(2)))
 #define MAX_ADDRESSES 1024
-#define MAX_HEADER 60	/* an IPv4 header with all the options it can hold */
-#define PACKET_FOR_US 0 /* PACKET_HOST */
-#define ETHERTYPE_IPV4 0x0800
-#define PROTO_IPIP 4
-#define VLAN_ID_MASK 0x0fff  /* a tag without an id tells only a priority; one with an id is another interface's */
-#define FRAGMENT_BITS 0x3fff /* more-fragments and the offset; don't-fragment says nothing about being a piece */
-#define ECN_MASK 3
-#define ECN_CONGESTED 3
+#define MAX_HEADER 60	    /* an IPv4 header with all the options it can hold */
+#define PACKET_FOR_US 0	    /* PACKET_HOST */
+#define VLAN_ID_MASK 0x0fff /* a tag without an id tells only a priority; one with an id is another interface's */
+#define FAMILIES_DIFFER 20  /* how much longer an IPv6 header is: what bpf_skb_change_proto adds or takes */
 
-struct ethernet {
-	__u8 destination[6];
-	__u8 source[6];
-	__be16 type;
-} WIRE;
-
-struct ipv4 {
-	__u8 version_ihl;
-	__u8 tos;
-	__be16 total;
-	__be16 id;
-	__be16 fragment;
-	__u8 ttl;
-	__u8 protocol;
-	__be16 checksum;
-	__u8 source[4];
-	__u8 destination[4];
-} WIRE;
-
-_Static_assert(sizeof(struct ethernet) == 14, "an Ethernet header is 14 bytes");
-_Static_assert(sizeof(struct ipv4) == 20, "an IPv4 header without options is 20 bytes");
-_Static_assert(sizeof(struct decap_address) == 20, "the loader writes 20-byte keys");
-
-struct address_set {
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_ADDRESSES);
 	__type(key, struct decap_address);
 	__type(value, __u8);
-};
+} endpoints SEC(".maps");
 
-struct address_set endpoints SEC(".maps");
-struct address_set vips SEC(".maps");
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_ADDRESSES);
+	__type(key, struct decap_address);
+	__type(value, struct decap_vip);
+} vips SEC(".maps");
+
+/* The UDP ports that any VIP expects GUE at: other datagrams are no business of ours. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_ADDRESSES);
+	__type(key, __u16);
+	__type(value, __u8);
+} ports SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -85,109 +67,183 @@ static __always_inline int drop(const struct __sk_buff *skb, enum decap_reason r
 	return TC_ACT_SHOT;
 }
 
-static __always_inline int has_ipv4(void *set, const __u8 address[4])
-{
-	struct decap_address key = {.family = 4};
-
-	__builtin_memcpy(key.bytes, address, 4);
-	return bpf_map_lookup_elem(set, &key) != 0;
-}
-
-static __always_inline __u32 header_length(const struct ipv4 *ip)
-{
-	return (ip->version_ihl & 0xf) * 4;
-}
-
 /* Stand in for the stack's check of a header that the stack will not see. The sum over a whole header is 0xffff. */
 static __always_inline int outer_checksum_holds(const struct __sk_buff *skb, __u32 length)
 {
 	__u8 header[MAX_HEADER] = {};
-	__s64 sum;
 
 	/* A compiler that knows how large four bits times four can be leaves the bound out; the verifier wants to see it. */
 	__asm__ volatile("" : "+r"(length));
 	if (length < sizeof(struct ipv4) || length > sizeof(header) ||
 	    bpf_skb_load_bytes(skb, sizeof(struct ethernet), header, length))
 		return 0;
-	sum = bpf_csum_diff(0, 0, (__be32 *)header, sizeof(header), 0);
-	if (sum < 0)
-		return 0;
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return sum == 0xffff;
+	return folded((__u32)bpf_csum_diff(0, 0, (__be32 *)header, sizeof(header), 0)) == 0xffff;
 }
 
-/* Carry a congestion mark inwards (RFC 6040), with the inner header's checksum. Returns the reason to drop, or 0. */
-static __always_inline enum decap_reason mark_congestion(struct __sk_buff *skb, const struct ipv4 *outer,
-							 const struct ipv4 *inner, __u32 inner_at)
+static __always_inline int outer_holds(const struct __sk_buff *skb, const struct header *outer)
 {
-	__u8 tos = inner->tos;
-	__u16 old = bpf_htons(inner->version_ihl << 8 | tos);
-	__u16 new = bpf_htons(inner->version_ihl << 8 | tos | ECN_CONGESTED);
-
-	if ((outer->tos & ECN_MASK) != ECN_CONGESTED || (tos & ECN_MASK) == ECN_CONGESTED)
+	if (outer->version != outer->family || outer->length < least_header(outer->family) ||
+	    outer->total < outer->length || outer->total > skb->len - sizeof(struct ethernet))
 		return 0;
-	if ((tos & ECN_MASK) == 0)
-		return DECAP_CONGESTION;
-	if (bpf_l3_csum_replace(skb, inner_at + __builtin_offsetof(struct ipv4, checksum), old, new, 2))
-		return DECAP_FAILED;
-	if (bpf_skb_store_bytes(skb, inner_at, &new, sizeof(new), 0))
-		return DECAP_FAILED;
-	return 0;
+	return outer->family == 6 || outer_checksum_holds(skb, outer->length);
 }
 
-/* Say what is wrong with an inner packet of `room` bytes, or 0. */
-static __always_inline enum decap_reason inner_fault(const struct ipv4 *inner, __u32 room)
+/* Whether a datagram goes to a port of ours; a piece that is not the first has no port to tell. */
+static __always_inline int is_gue(struct __sk_buff *skb, struct tunnel *tunnel)
 {
-	__u32 total = bpf_ntohs(inner->total);
+	struct udp udp;
 
-	if (inner->version_ihl >> 4 != 4)
+	if ((tunnel->outer.fragment & bpf_htons(OFFSET_BITS)) ||
+	    bpf_skb_load_bytes(skb, tunnel->header_at, &udp, sizeof(udp)))
+		return 0;
+	tunnel->port = bpf_ntohs(udp.destination);
+	return bpf_map_lookup_elem(&ports, &tunnel->port) != 0;
+}
+
+/* Look through the header of an IPv6 fragment, which takes the place of IPv4's field. */
+static __always_inline void read_fragment(struct __sk_buff *skb, struct tunnel *tunnel)
+{
+	struct ipv6_fragment piece;
+
+	if (tunnel->outer.family != 6 || tunnel->outer.protocol != PROTO_FRAGMENT ||
+	    bpf_skb_load_bytes(skb, tunnel->header_at, &piece, sizeof(piece)))
+		return;
+	tunnel->outer.protocol = piece.next;
+	tunnel->header_at += sizeof(piece);
+	tunnel->outer.fragment = bpf_htons(bpf_ntohs(piece.fragment) >> 3 | 0x2000);
+}
+
+/* Say what is wrong with the inner header, or FINE. */
+static __always_inline enum decap_reason inner_fault(struct __sk_buff *skb, struct tunnel *tunnel)
+{
+	struct header *inner = &tunnel->inner;
+
+	if (tunnel->inner_at + least_header(tunnel->inner_family) > outer_end(tunnel) ||
+	    read_header(skb, tunnel->inner_at, tunnel->inner_family, inner))
+		return DECAP_INNER_SHORT;
+	if (inner->version != inner->family)
 		return DECAP_INNER_VERSION;
-	if (header_length(inner) < sizeof(*inner) || total < header_length(inner) || total > room)
+	if (inner->length < least_header(inner->family) || inner->total < inner->length ||
+	    inner->total > outer_end(tunnel) - tunnel->inner_at)
 		return DECAP_INNER_LENGTH;
-	return 0;
+	return FINE;
 }
 
-/* Take the outer header off. Both headers are copies: the helpers below move the packet's bytes. */
-static __always_inline int unwrap_ipv4(struct __sk_buff *skb, const struct ipv4 *outer)
+/* Whether the inner packet is for a VIP that takes what it came in. */
+static __always_inline int is_wanted(const struct tunnel *tunnel)
 {
-	__u32 inner_at = sizeof(struct ethernet) + header_length(outer);
-	__u32 room = bpf_ntohs(outer->total) - header_length(outer);
-	enum decap_reason fault;
-	struct ipv4 inner;
+	const struct decap_vip *vip = bpf_map_lookup_elem(&vips, &tunnel->inner.destination);
 
-	if (room < sizeof(inner) || bpf_skb_load_bytes(skb, inner_at, &inner, sizeof(inner)))
-		return drop(skb, DECAP_INNER_SHORT);
-	fault = inner_fault(&inner, room);
+	return vip && (vip->tunnels & tunnel->kind) && (tunnel->kind != DECAP_GUE || vip->port == tunnel->port);
+}
+
+/* Carry a congestion mark inwards (RFC 6040), with an IPv4 header's checksum. Returns the reason to drop, or FINE. */
+static __always_inline enum decap_reason mark_congestion(struct __sk_buff *skb, const struct tunnel *tunnel)
+{
+	__u8 class = tunnel->inner.traffic_class;
+	__be16 old, new;
+
+	if ((tunnel->outer.traffic_class & ECN_MASK) != ECN_CONGESTED || (class & ECN_MASK) == ECN_CONGESTED)
+		return FINE;
+	if ((class & ECN_MASK) == 0)
+		return DECAP_CONGESTION;
+	if (bpf_skb_load_bytes(skb, tunnel->inner_at, &old, sizeof(old)))
+		return DECAP_FAILED;
+	new = old | bpf_htons(tunnel->inner.family == 4 ? ECN_CONGESTED : ECN_CONGESTED << 4);
+	if (tunnel->inner.family == 4 &&
+	    bpf_l3_csum_replace(skb, tunnel->inner_at + __builtin_offsetof(struct ipv4, checksum), old, new, 2))
+		return DECAP_FAILED;
+	return bpf_skb_store_bytes(skb, tunnel->inner_at, &new, sizeof(new), 0) ? DECAP_FAILED : FINE;
+}
+
+/* Complete the checksum that the sender left to us; a super-frame's stays partial, and the stack knows it. */
+static __always_inline enum decap_reason complete(struct __sk_buff *skb, const struct tunnel *tunnel)
+{
+	__u32 end = tunnel->inner_at + tunnel->inner.total;
+	__u16 value;
+	int sum;
+
+	if (!tunnel->remote_start || skb->gso_size)
+		return FINE;
+	if (tunnel->remote_start < tunnel->inner_at + tunnel->inner.length ||
+	    tunnel->remote_field < tunnel->remote_start || tunnel->remote_field + sizeof(value) > end)
+		return DECAP_TUNNEL_BAD;
+	sum = sum_of(skb, tunnel->remote_start, end);
+	if (sum < 0)
+		return DECAP_FAILED;
+	value = sum == 0xffff ? 0xffff : ~sum;
+	return bpf_skb_store_bytes(skb, tunnel->remote_field, &value, sizeof(value), BPF_F_RECOMPUTE_CSUM)
+		   ? DECAP_FAILED
+		   : FINE;
+}
+
+/* Take off all in front of the inner packet. Where the families differ, changing the kernel's idea of the protocol
+ * adds or takes the difference between their headers. */
+static __always_inline int strip(struct __sk_buff *skb, const struct tunnel *tunnel)
+{
+	__s32 excess = tunnel->inner_at - sizeof(struct ethernet);
+	__be16 type = bpf_htons(tunnel->inner.family == 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
+
+	if (tunnel->inner.family != tunnel->outer.family) {
+		if (bpf_skb_change_proto(skb, type, 0) ||
+		    bpf_skb_store_bytes(skb, __builtin_offsetof(struct ethernet, type), &type, sizeof(type), 0))
+			return -1;
+		excess += tunnel->inner.family == 6 ? FAMILIES_DIFFER : -FAMILIES_DIFFER;
+	}
+	if (excess == 0)
+		return 0;
+	return bpf_skb_adjust_room(skb, -excess, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
+}
+
+static __always_inline int hand_over(struct __sk_buff *skb, struct tunnel *tunnel)
+{
+	enum decap_reason fault = mark_congestion(skb, tunnel);
+
+	if (!fault)
+		fault = complete(skb, tunnel);
 	if (fault)
 		return drop(skb, fault);
-	if (!has_ipv4(&vips, inner.destination))
+	return strip(skb, tunnel) ? drop(skb, DECAP_FAILED) : pass(skb, DECAP_UNWRAPPED);
+}
+
+/* Judge what the outer packet carries. */
+static __always_inline int unwrap_inner(struct __sk_buff *skb, struct tunnel *tunnel)
+{
+	enum decap_reason fault = open_tunnel(skb, tunnel);
+
+	if (fault == DECAP_OTHER_TUNNEL)
+		return pass(skb, fault);
+	if (!fault)
+		fault = inner_fault(skb, tunnel);
+	if (fault)
+		return drop(skb, fault);
+	if (!is_wanted(tunnel))
 		return pass(skb, DECAP_OTHER_VIP);
-	fault = mark_congestion(skb, outer, &inner, inner_at);
-	if (fault)
-		return drop(skb, fault);
-	if (bpf_skb_adjust_room(skb, -(__s32)header_length(outer), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO))
-		return drop(skb, DECAP_FAILED);
-	return pass(skb, DECAP_UNWRAPPED);
+	if (!tunnel_holds(skb, tunnel))
+		return drop(skb, DECAP_TUNNEL_BAD);
+	return hand_over(skb, tunnel);
 }
 
 /* Judge the outer packet: is it a tunnel's, is it whole, does it end here? */
-static __always_inline int unwrap_from_ipv4(struct __sk_buff *skb)
+static __always_inline int unwrap_outer(struct __sk_buff *skb, __u8 family)
 {
-	struct ipv4 outer;
-	__u32 total;
+	struct tunnel tunnel = {.header_at = sizeof(struct ethernet)};
+	struct header *outer = &tunnel.outer;
 
-	if (bpf_skb_load_bytes(skb, sizeof(struct ethernet), &outer, sizeof(outer)) || outer.protocol != PROTO_IPIP)
+	if (read_header(skb, sizeof(struct ethernet), family, outer))
 		return TC_ACT_UNSPEC;
-	if (!has_ipv4(&endpoints, outer.destination))
+	tunnel.header_at += outer->length;
+	read_fragment(skb, &tunnel);
+	tunnel.kind = kind_of(outer->protocol);
+	if (!tunnel.kind || (tunnel.kind == DECAP_GUE && !is_gue(skb, &tunnel)))
+		return TC_ACT_UNSPEC;
+	if (!bpf_map_lookup_elem(&endpoints, &outer->destination))
 		return pass(skb, DECAP_OTHER_ENDPOINT);
-	if (outer.fragment & bpf_htons(FRAGMENT_BITS))
+	if (outer->fragment & bpf_htons(FRAGMENT_BITS))
 		return pass(skb, DECAP_OUTER_FRAGMENT);
-	total = bpf_ntohs(outer.total);
-	if (outer.version_ihl >> 4 != 4 || header_length(&outer) < sizeof(outer) || total < header_length(&outer) ||
-	    total > skb->len - sizeof(struct ethernet) || !outer_checksum_holds(skb, header_length(&outer)))
+	if (!outer_holds(skb, outer))
 		return drop(skb, DECAP_OUTER_BAD);
-	return unwrap_ipv4(skb, &outer);
+	return unwrap_inner(skb, &tunnel);
 }
 
 SEC("tc")
@@ -197,7 +253,9 @@ int unwrap(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 	switch (skb->protocol) {
 	case bpf_htons(ETHERTYPE_IPV4):
-		return unwrap_from_ipv4(skb);
+		return unwrap_outer(skb, 4);
+	case bpf_htons(ETHERTYPE_IPV6):
+		return unwrap_outer(skb, 6);
 	default:
 		return TC_ACT_UNSPEC;
 	}

@@ -9,6 +9,7 @@ from netaddr import IPAddress
 
 from realserver.errors import WantedError
 from realserver.settings import (
+    GUE_PORT,
     LOOPBACK,
     MAIN_TABLE,
     Decapsulation,
@@ -18,6 +19,8 @@ from realserver.settings import (
     Port,
     Route,
     RouteKey,
+    Tunnels,
+    TunnelType,
 )
 
 KERNELS_TABLES = range(253, 256)  # default, main, local
@@ -37,6 +40,8 @@ class Request:
     endpoints: tuple[IPAddress, ...] = ()
     mtu: int | None = None
     decapsulation: Decapsulation = Decapsulation.AUTO
+    tunnels: tuple[TunnelType, ...] = ()
+    tunnel_port: int | None = None
     ports: tuple[Port, ...] = ()
 
 
@@ -54,6 +59,7 @@ def duties_of(have: HostState, request: Request) -> tuple[Duty, ...]:
             endpoints=request.endpoints,
             mtu=request.mtu,
             decapsulation=request.decapsulation,
+            tunnels=_tunnels(request),
             ports=request.ports,
         )
         for vip in dict.fromkeys(request.vips)
@@ -68,6 +74,8 @@ def _refuse_stray_options(request: Request) -> None:
             "--endpoint": request.endpoints,
             "--mtu": request.mtu,
             "--decap": request.decapsulation is not Decapsulation.AUTO,
+            "--tunnel": request.tunnels,
+            "--tunnel-port": request.tunnel_port,
         },
     }
     for method, options in given.items():
@@ -76,10 +84,18 @@ def _refuse_stray_options(request: Request) -> None:
             raise WantedError(
                 f"{stray[0]} goes with --method {method.value}, not with --method {request.method.value}"
             )
+    if request.tunnel_port and request.tunnels and TunnelType.GUE not in request.tunnels:
+        raise WantedError("--tunnel-port goes with --tunnel gue: no other has a port")
     if request.table and not request.source:
         raise WantedError("--table goes with --source ADDRESS")
     if request.table in KERNELS_TABLES:
         raise WantedError(f"--table {request.table} is one of the kernel's own (253 to 255): give another")
+
+
+def _tunnels(request: Request) -> Tunnels:
+    """Sort what was asked for, so that the order of the options makes no difference; nothing means all."""
+    asked = tuple(each for each in TunnelType if each in request.tunnels)
+    return Tunnels(asked or tuple(TunnelType), request.tunnel_port or GUE_PORT)
 
 
 def _entrance(have: HostState, request: Request, vip: IPAddress) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from netaddr import EUI, IPAddress
 
 from realserver.bpf import Count
-from realserver.settings import Transport
+from realserver.settings import Served, Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Unwrapping:
 
     interface: str
     endpoints: tuple[IPAddress, ...] = ()
-    vips: tuple[IPAddress, ...] = ()
+    vips: tuple[Served, ...] = ()
     counts: tuple[Count, ...] = ()
     fault: str | None = None
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from netaddr import AddrFormatError, IPAddress
 
-from realserver.settings import Decapsulation, Method, Port, Transport
+from realserver.settings import GUE_PORT, Decapsulation, Method, Port, Transport, TunnelType
 
 
 class AddressType(click.ParamType[IPAddress]):
@@ -88,6 +88,10 @@ DETAILS = (
     click.option("--mtu", type=click.IntRange(576, 65535), help="tun: the path MTU.  [default: interface's]"),
     click.option("--decap", "decapsulation", type=click.Choice([each.value for each in Decapsulation]),
                  default=Decapsulation.AUTO.value, show_default=True, help="tun: who unwraps."),
+    click.option("--tunnel", "tunnels", type=click.Choice([each.value for each in TunnelType]), multiple=True,
+                 help="tun: what the director wraps packets in; may be repeated.  [default: all of them]"),
+    click.option("--tunnel-port", type=click.IntRange(1, 65535),
+                 help=f"tun: the UDP port of gue.  [default: {GUE_PORT}]"),
     click.option("--port", "ports", type=PORT, multiple=True, help="Where the service listens, for `check`."),
 )  # fmt: skip
 

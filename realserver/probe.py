@@ -81,8 +81,8 @@ def _unwrapping(host: Host, interface: str) -> Unwrapping:
         program = host.decap_program(interface)
         return Unwrapping(
             interface,
-            bpf.read_addresses(program, "endpoints"),
-            bpf.read_addresses(program, "vips"),
+            bpf.read_endpoints(program),
+            bpf.read_vips(program),
             bpf.read_counts(program),
         )
     except HostError as error:

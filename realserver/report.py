@@ -16,7 +16,7 @@ from realserver.check import Finding, Level
 from realserver.errors import WantedError
 from realserver.evidence import Answers, Unwrapping
 from realserver.plan import left_alone, plan
-from realserver.settings import HostState, LedgerEntry, Wanted
+from realserver.settings import HostState, LedgerEntry, Tunnels, Wanted
 from realserver.words import describe, duty_words, key_words, value_words
 
 PIPE_WIDTH = 100_000
@@ -134,13 +134,18 @@ def _unwrapping_json(unwrapping: Unwrapping) -> dict[str, Any]:
     return {
         "interface": unwrapping.interface,
         "endpoints": [str(address) for address in unwrapping.endpoints],
-        "vips": [str(address) for address in unwrapping.vips],
+        "vips": [str(each.vip) for each in unwrapping.vips],
+        "tunnels": {str(each.vip): _tunnels_json(each.tunnels) for each in unwrapping.vips},
         "counts": {
             count.reason.name.lower(): {"packets": count.packets, "bytes": count.octets}
             for count in unwrapping.counts
         },
         "fault": unwrapping.fault,
     }
+
+
+def _tunnels_json(tunnels: Tunnels) -> dict[str, Any]:
+    return {"types": [each.value for each in tunnels.types], "port": tunnels.port}
 
 
 def _show_unwrapping(unwrapping: Unwrapping, console: Console) -> None:

@@ -21,6 +21,7 @@ TUNNEL_DEVICE = (
     "tunl0"  # the ipip module's own device: it accepts from any tunnel that has no device of its own
 )
 LOOPBACK = "lo"
+GUE_PORT = 6080  # the one that GUE is registered with
 
 
 class Presence(Enum):
@@ -145,16 +146,50 @@ class Route:
         return replace(self, metrics=tuple(sorted((*others, ("advmss", advmss)))))
 
 
+class TunnelType(Enum):
+    """What a director wraps packets in; each of them has IPv4 or IPv6 outside, and IPv4 or IPv6 inside."""
+
+    IPIP = "ipip"
+    GRE = "gre"
+    GUE = "gue"
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnels:
+    """The tunnels that a VIP's packets may come in, and the UDP port where GUE is expected."""
+
+    types: tuple[TunnelType, ...] = tuple(TunnelType)
+    port: int = GUE_PORT
+
+    def __str__(self) -> str:
+        port = f":{self.port}" if self.port != GUE_PORT else ""
+        return ",".join(each.value + (port if each is TunnelType.GUE else "") for each in self.types)
+
+
+ANY_TUNNEL = Tunnels()
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A VIP that the ingress program unwraps for."""
+
+    vip: IPAddress
+    tunnels: Tunnels = ANY_TUNNEL
+
+    def __str__(self) -> str:
+        return str(self.vip) if self.tunnels == ANY_TUNNEL else f"{self.vip} ({self.tunnels})"
+
+
 @dataclass(frozen=True, slots=True)
 class Decap:
     """What the ingress program unwraps. The kernel tells only the fingerprint, so it alone is compared."""
 
     fingerprint: str
     endpoints: tuple[IPAddress, ...] = field(default=(), compare=False)
-    vips: tuple[IPAddress, ...] = field(default=(), compare=False)
+    vips: tuple[Served, ...] = field(default=(), compare=False)
 
     @classmethod
-    def of(cls, endpoints: tuple[IPAddress, ...], vips: tuple[IPAddress, ...]) -> Decap:
+    def of(cls, endpoints: tuple[IPAddress, ...], vips: tuple[Served, ...]) -> Decap:
         text = " ".join((*map(str, endpoints), ">", *map(str, vips)))
         return cls(hashlib.sha256(text.encode()).hexdigest()[:16], endpoints, vips)
 
@@ -258,6 +293,7 @@ class Duty:
     endpoints: tuple[IPAddress, ...] = ()
     mtu: int | None = None
     decapsulation: Decapsulation = Decapsulation.AUTO
+    tunnels: Tunnels = ANY_TUNNEL
     ports: tuple[Port, ...] = ()  # where `check` expects somebody to listen
 
     @property

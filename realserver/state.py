@@ -35,6 +35,7 @@ NOUNS: dict[str, Any] = {
         settings.RouteKey, settings.RuleKey, settings.AddressKey, settings.Hop, settings.Route,
         settings.Decap,
         settings.LedgerEntry, settings.Duty, settings.Wanted, settings.Port, settings.Transport,
+        settings.Tunnels, settings.TunnelType, settings.Served,
         settings.Presence, settings.LinkState, settings.Method, settings.Decapsulation,
         IPAddress, IPNetwork,
     )

@@ -13,6 +13,7 @@ from netaddr import IPAddress, IPNetwork
 from realserver.errors import WantedError
 from realserver.settings import (
     ABSENT,
+    ANY_TUNNEL,
     LOOPBACK,
     MAIN_TABLE,
     PRESENT,
@@ -35,14 +36,19 @@ from realserver.settings import (
     Route,
     RouteKey,
     RuleKey,
+    Served,
     Settings,
     SysctlKey,
+    TunnelType,
     Value,
     Wanted,
 )
 
-OUTER_HEADER = 20
-INNER_HEADERS = 40  # IPv4 and TCP without options, which is what an MSS leaves out
+IP_HEADER = {4: 20, 6: 40}
+TCP_HEADER = 20  # without options, as an MSS is counted
+# The most that stands between the two IP headers: GRE with a checksum; UDP, GUE and its option.
+TUNNEL_HEADER = {TunnelType.IPIP: 0, TunnelType.GRE: 8, TunnelType.GUE: 8 + 4 + 8}
+LEAST_MSS = 88  # that Linux will use itself
 RULE_PRIORITY = 2000  # between the kernel's `local` (0) and `main` (32766)
 LOWEST_METRIC = {4: 0, 6: 1}  # IPv6 reads 0 as "the default, 1024"
 SILENT_ARP_IGNORE = ("1", "2", "8")  # each leaves an address of `lo` unanswered on every other interface
@@ -68,19 +74,53 @@ def targets(have: HostState, base: Settings, want: Wanted) -> dict[Key, Value]:
 
 
 def uses_kernel_tunnel(have: HostState, duty: Duty) -> bool:
-    """Decide who unwraps: the kernel's ipip device where it has one, else this tool's program."""
+    """Decide whether the kernel's ipip device unwraps: where it has one, what it can."""
     if duty.method is not Method.TUN:
         return False
     if duty.decapsulation is Decapsulation.AUTO:
-        return have.ipip is not IpipSupport.MISSING
+        return have.ipip is not IpipSupport.MISSING and _may_be_ipip(have, duty)
     return duty.decapsulation is Decapsulation.KERNEL
+
+
+def uses_program(have: HostState, duty: Duty) -> bool:
+    """Decide whether this tool's program unwraps: whatever the kernel's device does not.
+
+    The two get on: the program passes on what it does not take, and the device puts fragments together.
+    """
+    if duty.method is not Method.TUN or duty.decapsulation is Decapsulation.KERNEL:
+        return False
+    return not (uses_kernel_tunnel(have, duty) and _is_kernels_alone(have, duty))
+
+
+def _may_be_ipip(have: HostState, duty: Duty) -> bool:
+    """Say whether IPv4 in IPv4 is among what may come: the only thing that the ipip device unwraps."""
+    has_ipv4 = any(endpoint.version == 4 for endpoint in endpoints_of(have, duty))
+    return duty.vip.version == 4 and has_ipv4 and TunnelType.IPIP in duty.tunnels.types
+
+
+def _is_kernels_alone(have: HostState, duty: Duty) -> bool:
+    """Say whether nothing but IPv4 in IPv4 was asked for."""
+    return duty.tunnels.types == (TunnelType.IPIP,) and all(
+        endpoint.version == 4 for endpoint in endpoints_of(have, duty)
+    )
+
+
+def overhead_of(have: HostState, duty: Duty) -> int:
+    """Count the most that the director's wrapping adds to a packet.
+
+    The outer family is the VIP's own where a tunnel may end at such an address, else the other.
+    """
+    families = {endpoint.version for endpoint in endpoints_of(have, duty)}
+    outer = duty.vip.version if duty.vip.version in families else min(families, default=4)
+    types = duty.tunnels.types if uses_program(have, duty) else (TunnelType.IPIP,)
+    return IP_HEADER[outer] + max(TUNNEL_HEADER[each] for each in types)
 
 
 def advmss_of(have: HostState, duty: Duty) -> int:
     """Compute the segment size that fits a path of this MTU once the director has wrapped the packet."""
     interface = have.interface(duty.interface)
     path = duty.mtu or (interface.mtu if interface else 0)
-    return path - OUTER_HEADER - INNER_HEADERS
+    return path - overhead_of(have, duty) - IP_HEADER[duty.vip.version] - TCP_HEADER
 
 
 def endpoints_of(have: HostState, duty: Duty) -> tuple[IPAddress, ...]:
@@ -89,7 +129,11 @@ def endpoints_of(have: HostState, duty: Duty) -> tuple[IPAddress, ...]:
         return duty.endpoints
     interface = have.interface(duty.interface)
     addresses = interface.addresses if interface else ()
-    return tuple(own.address for own in addresses if own.address.version == 4 and own.address != duty.vip)
+    return tuple(
+        own.address
+        for own in addresses
+        if own.address != duty.vip and (own.address.version == 4 or not own.address.is_link_local())
+    )
 
 
 def prefix_of(address: IPAddress) -> int:
@@ -127,17 +171,26 @@ def _held_elsewhere(have: HostState, duty: Duty) -> str | None:
 
 
 def _tun_refusal(have: HostState, duty: Duty, interface: Interface) -> str | None:
-    if duty.vip.version != 4 or any(endpoint.version != 4 for endpoint in duty.endpoints):
-        return f"VIP {duty.vip}: tunnels are unwrapped for IPv4 in IPv4; use --method dr for an IPv6 VIP"
+    if not duty.vip.is_unicast():
+        return f"VIP {duty.vip} is not a unicast address"
     if not endpoints_of(have, duty):
-        return f"interface {duty.interface} has no IPv4 address for a tunnel: give --endpoint ADDRESS"
-    if advmss_of(have, duty) < 88:  # the least MSS that Linux will use itself
+        return f"interface {duty.interface} has no address for a tunnel: give --endpoint ADDRESS"
+    if advmss_of(have, duty) < LEAST_MSS:
         return f"an MTU of {duty.mtu or interface.mtu} leaves no room for a tunnel"
     if duty.decapsulation is Decapsulation.KERNEL and have.ipip is IpipSupport.MISSING:
         return "this kernel has no ipip device: use --decap ebpf"
-    if not uses_kernel_tunnel(have, duty) and not interface.is_ethernet:
+    if duty.decapsulation is Decapsulation.KERNEL and not _is_kernels_to_do(have, duty):
+        return "the kernel's device unwraps IPv4 in IPv4 only (--tunnel ipip): use --decap ebpf for all else"
+    if uses_program(have, duty) and not interface.is_ethernet:
         return f"interface {duty.interface} carries no Ethernet frames, and the unwrapping program needs them"
     return _held_elsewhere(have, duty)
+
+
+def _is_kernels_to_do(have: HostState, duty: Duty) -> bool:
+    """Say whether the kernel's device alone can do what was asked for; all tunnels means: those it can."""
+    return _may_be_ipip(have, duty) and (
+        duty.tunnels == ANY_TUNNEL or duty.tunnels.types == (TunnelType.IPIP,)
+    )
 
 
 def _nat_refusal(have: HostState, duty: Duty, interface: Interface) -> str | None:
@@ -224,13 +277,15 @@ def _decap_targets(have: HostState, duties: tuple[Duty, ...]) -> dict[Key, Value
     if any(uses_kernel_tunnel(have, duty) for duty in tunnels):
         wanted[ModuleKey("ipip")] = PRESENT
         wanted[LinkKey(TUNNEL_DEVICE)] = LinkState.UP
-    own = [duty for duty in tunnels if not uses_kernel_tunnel(have, duty)]
+    own = [duty for duty in tunnels if uses_program(have, duty)]
     for interface in sorted({duty.interface for duty in own}):
         served = [duty for duty in own if duty.interface == interface]
         endpoints = {endpoint for duty in served for endpoint in endpoints_of(have, duty)}
-        vips = {duty.vip for duty in served}
+        vips = {duty.vip: Served(duty.vip, duty.tunnels) for duty in served}
         wanted[ClsactKey(interface)] = PRESENT
-        wanted[DecapKey(interface)] = Decap.of(tuple(sorted(endpoints - vips)), tuple(sorted(vips)))
+        wanted[DecapKey(interface)] = Decap.of(
+            tuple(sorted(endpoints - set(vips))), tuple(vips[vip] for vip in sorted(vips))
+        )
     return wanted
 
 
@@ -241,31 +296,31 @@ def _advmss_targets(have: HostState, settings: Settings, duties: tuple[Duty, ...
         if duty.method is not Method.TUN:
             continue
         limit = advmss_of(have, duty)
-        for key, route in answering_routes({**settings, **wanted}, duty.interface):
-            if told_mss(have, route) > limit:
+        for key, route in answering_routes({**settings, **wanted}, duty.interface, duty.vip.version):
+            if told_mss(have, route, duty.vip.version) > limit:
                 wanted[key] = route.with_advmss(limit)
     return wanted
 
 
-def told_mss(have: HostState, route: Route) -> int:
+def told_mss(have: HostState, route: Route, family: int) -> int:
     """Compute the MSS that the kernel tells a peer by this route: its own, else what its MTU leaves."""
     if route.advmss is not None:
         return route.advmss
     ways = {route.interface, *(hop.interface for hop in route.hops)}
     mtus = [interface.mtu for interface in have.interfaces if interface.name in ways]
     mtu = int(dict(route.metrics).get("mtu", 0)) or min(mtus, default=0)
-    return mtu - INNER_HEADERS
+    return mtu - IP_HEADER[family] - TCP_HEADER
 
 
-def answering_routes(settings: Settings, interface: str) -> tuple[tuple[RouteKey, Route], ...]:
-    """List the IPv4 default routes, and the others that leave by this interface and that no daemon owns."""
+def answering_routes(settings: Settings, interface: str, family: int) -> tuple[tuple[RouteKey, Route], ...]:
+    """List a family's default routes, and the others that leave by this interface and that no daemon owns."""
     return tuple(
         (key, route)
         for key, route in settings.items()
         if isinstance(key, RouteKey)
         and isinstance(route, Route)
         and key.table == MAIN_TABLE
-        and key.destination.version == 4
+        and key.destination.version == family
         and route.kind == UNICAST
         and not route.unwritable
         and (key.is_default or (route.interface == interface and route.protocol in SETTLED_PROTOCOLS))

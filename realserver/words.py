@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from realserver.settings import (
     ABSENT,
+    ANY_TUNNEL,
     PRESENT,
     AddressKey,
     ClsactKey,
@@ -104,10 +105,15 @@ def route_words(route: Route) -> str:
 def duty_words(duty: Duty) -> str:
     extras = {
         Method.DR: "",
-        Method.TUN: f", MTU {duty.mtu}" if duty.mtu else "",
+        Method.TUN: _tunnel_words(duty),
         Method.NAT: f" through {duty.director}" + (f" for packets from {duty.source}" if duty.source else ""),
     }
     return f"{duty.vip} by {duty.method.value} on {duty.interface}{extras[duty.method]}"
+
+
+def _tunnel_words(duty: Duty) -> str:
+    mtu = f", MTU {duty.mtu}" if duty.mtu else ""
+    return mtu if duty.tunnels == ANY_TUNNEL else f" ({duty.tunnels}){mtu}"
 
 
 def _verb(after: Value) -> str:

@@ -111,7 +111,7 @@ def exchange(connection: http.client.HTTPConnection) -> tuple[bytes, bytes]:
 def tunnelled(path: Path3, *offloads: str) -> Iterator[Encapsulator]:
     """Set the client's offloads, bring the server up for a tunnel, and carry the VIP's packets through it."""
     assert path.client.execute("ethtool", "-K", "eth0", "tso", "off", "gso", "off", *offloads).returncode == 0
-    path.server.up("--vip", VIP, "--method", "tun", "--decap", "ebpf")
+    path.server.up("--vip", VIP, "--method", "tun", "--decap", "ebpf", "--tunnel", "ipip")
     path.middle.ip("route", "add", "blackhole", VIP)  # the encapsulator alone may carry it on
     mac = path.server.mac("eth0")
     with Encapsulator(path.middle, IPAddress(VIP), "10.0.0.1", "10.0.0.2", mac) as tunnel:

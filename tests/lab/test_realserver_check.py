@@ -83,8 +83,8 @@ SABOTAGES = (
         ("tc filter delete dev eth0 ingress", "ip link set eth0 mtu 1400",
          "ip route replace default via 10.0.0.1"),
         ("problem: nothing unwraps tunnels on eth0",
-         "problem: the route to default tells clients an MSS of 1360, and 1340 is what fits the tunnel",
-         "problem: the route to 10.0.0.0/24 tells clients an MSS of 1440, and 1340 is what fits the tunnel"),
+         "problem: the route to default tells clients an MSS of 1360, and 1320 is what fits the tunnel",
+         "problem: the route to 10.0.0.0/24 tells clients an MSS of 1420, and 1320 is what fits the tunnel"),
     ),
     Sabotage(
         "an endpoint that is gone", (*TUN, "--mtu", "9000"),

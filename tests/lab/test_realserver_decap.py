@@ -20,8 +20,9 @@ from scapy.layers.inet import IP, UDP, IPOption_NOP, IPOption_Timestamp
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
-from realserver.bpf import Reason, read_addresses, read_counts
+from realserver.bpf import Reason, read_counts, read_endpoints, read_vips
 from realserver.host import Host
+from realserver.settings import Served
 from tests.lab.realserver_network import Node, join, network, packet_socket
 from tests.needs import needs
 
@@ -41,6 +42,12 @@ def outer(content: Packet | bytes, **fields: Any) -> Packet:
     wrapped = content if isinstance(content, Packet) else Raw(content)
     addressed: dict[str, Any] = {"src": DIRECTOR, "dst": SERVER, "proto": 4}
     return IP(**addressed | fields) / wrapped
+
+
+def gue(header: str, options: str = "", **udp: Any) -> Packet:
+    """Wrap in UDP and GUE; without a checksum, unless one is given."""
+    content = Raw(bytes.fromhex(header + options) + bytes(inner()))
+    return outer(UDP(**{"sport": 50000, "dport": 6080, "chksum": 0} | udp) / content, proto=17)
 
 
 def cut(packet: Packet, length: int) -> bytes:
@@ -93,7 +100,35 @@ CASES = (
     Case("an inner header with options beyond its length", outer(inner(ihl=15)), Reason.INNER_LENGTH),
     Case("an inner checksum that is wrong is for the stack", outer(inner(chksum=0xBEEF)), Reason.UNWRAPPED),
     Case("a plain packet for the VIP is no tunnel's", inner(), None, ASKED),
-    Case("IPv6 in IPv4 is left to others", outer(bytes(60), proto=41), None),
+    Case("a datagram to another port is no tunnel's", outer(UDP(dport=6081) / inner(), proto=17), None),
+    Case("a piece of a datagram tells no port", outer(UDP(dport=6080) / inner(), proto=17, frag=9), None),
+    Case("the first piece tells it", outer(UDP(dport=6080) / inner(), proto=17, flags="MF"),
+         Reason.OUTER_FRAGMENT),
+    Case("a GRE header that is cut off", outer(b"\0\0\x08", proto=47), Reason.TUNNEL_BAD),
+    Case("GRE with a key is another's", outer(bytes.fromhex("2000080000000001") + bytes(inner()), proto=47),
+         Reason.OTHER_TUNNEL),
+    Case("so is GRE that carries no IP", outer(bytes.fromhex("00006558") + bytes(inner()), proto=47),
+         Reason.OTHER_TUNNEL),
+    Case("GRE says one family and holds the other", outer(bytes.fromhex("000086dd") + bytes(60), proto=47),
+         Reason.INNER_VERSION),
+    Case("GRE with a checksum that is wrong",
+         outer(bytes.fromhex("80000800beef0000") + bytes(inner()), proto=47), Reason.TUNNEL_BAD),
+    Case("GRE holds nothing", outer(bytes.fromhex("00000800"), proto=47), Reason.INNER_SHORT),
+    Case("GUE", gue("00040000"), Reason.UNWRAPPED, ASKED),
+    Case("GUE's header is cut off", outer(UDP(dport=6080) / b"\0\4\0", proto=17), Reason.TUNNEL_BAD),
+    Case("GUE of another version", gue("40040000"), Reason.OTHER_TUNNEL),
+    Case("a control message of GUE", gue("20040000"), Reason.OTHER_TUNNEL),
+    Case("GUE that carries no IP", gue("00060000"), Reason.OTHER_TUNNEL),
+    Case("GUE with an option that is not known", gue("01048000", "00000000"), Reason.OTHER_TUNNEL),
+    Case("GUE with a private option that is not known", gue("02040001", "4000000000000000"),
+         Reason.OTHER_TUNNEL),
+    Case("GUE's checksum is wrong", gue("00040000", chksum=0xBEEF), Reason.TUNNEL_BAD),
+    Case("GUE's length is wrong", gue("00040000", len=20), Reason.TUNNEL_BAD),
+    Case("GUE asks for a sum that starts within the header", gue("02040001", "80000000000a001a"),
+         Reason.TUNNEL_BAD),
+    Case("GUE asks for a sum beyond the packet", gue("02040001", "8000000000140400"), Reason.TUNNEL_BAD),
+    Case("GUE asks for a sum that starts at an odd byte", gue("02040001", "800000000015001a"),
+         Reason.TUNNEL_BAD),
 )  # fmt: skip
 
 
@@ -192,8 +227,8 @@ PAYLOADS = (b"asked",)
 
 
 def test_maps_hold_the_addresses_that_were_asked_for(wire: Wire) -> None:
-    held = {name: read_addresses(wire.program, name) for name in ("endpoints", "vips")}
-    assert held == {"endpoints": (IPAddress(SERVER),), "vips": (IPAddress(VIP),)}
+    held = (read_endpoints(wire.program), read_vips(wire.program))
+    assert held == ((IPAddress(SERVER),), (Served(IPAddress(VIP)),))
 
 
 def test_second_vip_replaces_the_program_without_a_gap(tmp_path: Path) -> None:
@@ -204,4 +239,4 @@ def test_second_vip_replaces_the_program_without_a_gap(tmp_path: Path) -> None:
         server.up("--vip", "192.0.2.2", "--method", "tun", "--decap", "ebpf")
         second = server.inside(program_id)
         assert second != first
-        assert read_addresses(second, "vips") == (IPAddress(VIP), IPAddress("192.0.2.2"))
+        assert read_vips(second) == (Served(IPAddress(VIP)), Served(IPAddress("192.0.2.2")))

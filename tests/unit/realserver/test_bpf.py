@@ -11,6 +11,7 @@ import pytest
 
 from realserver import bpf
 from realserver.errors import HostError
+from realserver.settings import TunnelType
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +26,14 @@ def test_reasons_are_the_c_headers(native: Any) -> None:
 
 
 def test_sizes_are_the_programs(native: Any) -> None:
-    sizes = [native.ffi.sizeof(f"struct {name}") for name in ("decap_address", "decap_count")]
-    assert sizes == [20, 16]
+    sizes = [native.ffi.sizeof(f"struct {name}") for name in ("decap_address", "decap_vip", "decap_count")]
+    assert sizes == [20, 4, 16]
+
+
+def test_tunnels_are_the_c_headers_bits(native: Any) -> None:
+    assert {kind.name: bit for kind, bit in bpf.BIT.items()} == {
+        kind.name: getattr(native.lib, f"DECAP_{kind.name}") for kind in TunnelType
+    }
 
 
 def test_every_reason_has_a_sentence() -> None:

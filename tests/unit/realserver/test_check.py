@@ -20,8 +20,11 @@ from realserver.settings import (
     LinkState,
     Method,
     Port,
+    Served,
     SysctlKey,
     Transport,
+    Tunnels,
+    TunnelType,
     Value,
     Wanted,
 )
@@ -38,11 +41,14 @@ from tests.unit.realserver.simulated import (
 
 DR = Duty(Method.DR, VIP, "eth0", director=DIRECTOR)
 DR6 = replace(DR, vip=VIP6)
-TUN = Duty(Method.TUN, VIP, "eth0")
+TUN = Duty(Method.TUN, VIP, "eth0", endpoints=(OWN,), tunnels=Tunnels((TunnelType.IPIP,)))
+SERVED = Served(VIP, TUN.tunnels)
+FITS = "is what fits the tunnel"
+GUE = Tunnels((TunnelType.GRE, TunnelType.GUE), 7000)
 RIGHT = Evidence(
     segments={"eth0": Answers({DIRECTOR: frozenset({EUI("02:00:00:00:00:01")})})},
     own={"eth0": OwnAnswers()},
-    unwrapping=(Unwrapping("eth0", (OWN,), (VIP,)),),
+    unwrapping=(Unwrapping("eth0", (OWN,), (SERVED,)),),
 )
 
 
@@ -70,7 +76,7 @@ LOOSE = SysctlKey("ipv4", "all", "rp_filter")
 
 
 def counting(reason: Reason) -> Evidence:
-    return replace(RIGHT, unwrapping=(Unwrapping("eth0", (OWN,), (VIP,), (Count(reason, 3, 4500),)),))
+    return replace(RIGHT, unwrapping=(Unwrapping("eth0", (OWN,), (SERVED,), (Count(reason, 3, 4500),)),))
 
 
 def filtered(where: str, values: str) -> tuple[Level, str]:
@@ -105,6 +111,14 @@ CASES = (
     Case("a program for other VIPs is none", BY_PROGRAM, TUN,
          replace(RIGHT, unwrapping=(Unwrapping("eth0", (OWN,), ()),)),
          ((Level.PROBLEM, "the program on eth0 does not unwrap for 192.0.2.1"),)),
+    Case("a program that unwraps something else says what", BY_PROGRAM, TUN,
+         replace(RIGHT, unwrapping=(Unwrapping("eth0", (OWN,), (Served(VIP, GUE),)),)),
+         ((Level.PROBLEM, "the program on eth0 unwraps gre,gue:7000 for 192.0.2.1, not ipip"),)),
+    Case("the kernel's device is not enough where gre was asked for", BY_KERNEL, replace(TUN, tunnels=GUE),
+         replace(RIGHT, unwrapping=()),
+         ((Level.PROBLEM, "nothing unwraps tunnels on eth0"),
+          *((Level.PROBLEM, f"the route to {where} tells clients an MSS of 1440, and 1420 {FITS}")
+            for where in ("default", "10.0.0.0/24")))),
     Case("a program that could not be read is a note", BY_PROGRAM, TUN,
          replace(RIGHT, unwrapping=(Unwrapping("eth0", fault="not permitted"),)),
          ((Level.NOTE, "an unwrapping program is there but was not read: not permitted"),)),

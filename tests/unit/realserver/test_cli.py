@@ -17,6 +17,7 @@ def run(tmp_path: Path, *arguments: str) -> Result:
 
 
 DR = ("--vip", "192.0.2.1", "--method", "dr")
+TUN = ("--vip", "192.0.2.1", "--method", "tun")
 REFUSED = (
     (("--vip", "x", "--method", "dr"), "'x' is not an IPv4 or IPv6 address"),
     (("--vip", "192.0.2.0/24", "--method", "dr"), "'192.0.2.0/24' is not an IPv4 or IPv6 address"),
@@ -25,6 +26,8 @@ REFUSED = (
     ((*DR, "--port", "tcp/0"), "'tcp/0' is not a port such as tcp/80 or udp/53"),
     ((*DR, "--port", "tcp/²"), "'tcp/²' is not a port such as tcp/80 or udp/53"),
     (("--vip", "192.0.2.1", "--method", "tun", "--mtu", "20"), "20 is not in the range 576<=x<=65535"),
+    ((*TUN, "--tunnel", "sit"), "'sit' is not one of 'ipip', 'gre', 'gue'"),
+    ((*TUN, "--tunnel-port", "0"), "0 is not in the range 1<=x<=65535"),
     (("--method", "dr"), "say which: --vip ADDRESS and --method dr|tun|nat"),
     (("--vip", "192.0.2.1"), "say which: --vip ADDRESS and --method dr|tun|nat"),
     ((*DR, "--interface", "no-such"), "interface no-such (for VIP 192.0.2.1)"),

@@ -10,7 +10,7 @@ from netaddr import IPAddress
 
 from realserver.duties import Request, duties_of
 from realserver.errors import WantedError
-from realserver.settings import Decapsulation, Duty, Method
+from realserver.settings import Decapsulation, Duty, Method, Tunnels, TunnelType
 from tests.unit.realserver.simulated import (
     DEFAULT,
     DIRECTOR,
@@ -74,10 +74,31 @@ def test_source_has_a_table_even_where_none_is_given() -> None:
     assert tables == [2000, 7]
 
 
+TUNNELS = (
+    (Request((VIP,), Method.TUN), Tunnels()),
+    (Request((VIP,), Method.TUN, tunnel_port=7), Tunnels(port=7)),
+    (
+        Request((VIP,), Method.TUN, tunnels=(TunnelType.GUE, TunnelType.GRE, TunnelType.GUE)),
+        Tunnels((TunnelType.GRE, TunnelType.GUE)),
+    ),
+)
+
+
+@pytest.mark.parametrize(("request_", "tunnels"), TUNNELS)
+def test_tunnels_are_all_or_those_that_were_named(request_: Request, tunnels: Tunnels) -> None:
+    assert [duty.tunnels for duty in duties_of(fresh_host(), request_)] == [tunnels]
+
+
 STRAY = (
     (replace(DR, source=OWN), "--source goes with --method nat, not with --method dr"),
     (replace(DR, mtu=1400), "--mtu goes with --method tun, not with --method dr"),
     (replace(DR, decapsulation=Decapsulation.EBPF), "--decap goes with --method tun, not with --method dr"),
+    (replace(DR, tunnels=(TunnelType.GRE,)), "--tunnel goes with --method tun, not with --method dr"),
+    (replace(DR, tunnel_port=7), "--tunnel-port goes with --method tun, not with --method dr"),
+    (
+        Request((VIP,), Method.TUN, tunnels=(TunnelType.GRE,), tunnel_port=7),
+        "--tunnel-port goes with --tunnel gue: no other has a port",
+    ),
     (Request((VIP,), Method.NAT, director=DIRECTOR, table=7), "--table goes with --source ADDRESS"),
     (
         Request((VIP,), Method.NAT, director=DIRECTOR, source=OWN, table=254),

@@ -29,6 +29,7 @@ from realserver.settings import (
     Route,
     RouteKey,
     RuleKey,
+    Served,
     Step,
     SysctlKey,
 )
@@ -101,7 +102,7 @@ def test_program_is_attached_seen_by_its_name_replaced_and_removed(host: Host) -
     before = host.observe()
     host.apply(Step(ClsactKey("eth0"), ABSENT, PRESENT))
     for vip in ("192.0.2.1", "192.0.2.2"):
-        decap = Decap.of((OWN,), (IPAddress(vip),))
+        decap = Decap.of((OWN,), (Served(IPAddress(vip)),))
         host.apply(Step(DecapKey("eth0"), ABSENT, decap))
         assert host.observe().get(DecapKey("eth0")) == decap
     assert host.observe().shared_clsact == frozenset()

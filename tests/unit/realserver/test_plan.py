@@ -29,8 +29,11 @@ from realserver.settings import (
     Route,
     RouteKey,
     RuleKey,
+    Served,
     Step,
     SysctlKey,
+    Tunnels,
+    TunnelType,
     Wanted,
 )
 from tests.unit.realserver.simulated import (
@@ -50,7 +53,9 @@ from tests.unit.realserver.simulated import (
 )
 
 DR = Duty(Method.DR, VIP, "eth0")
-TUN = Duty(Method.TUN, VIP, "eth0")
+TUN = Duty(Method.TUN, VIP, "eth0", endpoints=(OWN,), tunnels=Tunnels((TunnelType.IPIP,)))
+ANY = Duty(Method.TUN, VIP, "eth0")
+OWN6 = IPAddress("2001:db8:0:1::2")
 NAT = Duty(Method.NAT, VIP, "eth0", director=DIRECTOR)
 BY_SOURCE = replace(NAT, source=OWN, table=2000)
 
@@ -71,12 +76,18 @@ SILENCE = (
 BIND = Step(AddressKey("lo", VIP, 32), ABSENT, PRESENT)
 UNWRAP = (
     Step(ClsactKey("eth0"), ABSENT, PRESENT),
-    Step(DecapKey("eth0"), ABSENT, Decap.of((OWN,), (VIP,))),
+    Step(DecapKey("eth0"), ABSENT, Decap.of((OWN,), (Served(VIP, TUN.tunnels),))),
 )
+DEFAULT6 = RouteKey(254, IPNetwork("::/0"), 1024)
+OLD_DEFAULT6 = Route(IPAddress("2001:db8:0:1::ff"), "eth0", protocol=3)
 SMALL_SEGMENTS = (
     Step(DEFAULT, OLD_DEFAULT, OLD_DEFAULT.with_advmss(1440)),
     Step(CONNECTED, ON_LINK, ON_LINK.with_advmss(1440)),
 )
+
+
+def with_ipv6_default(have: HostState) -> HostState:
+    return replace(have, settings={**have.settings, DEFAULT6: OLD_DEFAULT6})
 
 
 @dataclass(frozen=True)
@@ -136,6 +147,33 @@ CASES = (
         fresh_host(ipip=IpipSupport.LOADABLE), (replace(TUN, decapsulation=Decapsulation.EBPF),),
         (*SILENCE, *UNWRAP, *SMALL_SEGMENTS, BIND),
     ),
+    Case(
+        "tun without a word of the tunnel unwraps them all, and leaves room for the largest",
+        fresh_host(), (ANY,),
+        (*SILENCE, UNWRAP[0], Step(DecapKey("eth0"), ABSENT, Decap.of((OWN, OWN6), (Served(VIP),))),
+         Step(DEFAULT, OLD_DEFAULT, OLD_DEFAULT.with_advmss(1420)),
+         Step(CONNECTED, ON_LINK, ON_LINK.with_advmss(1420)), BIND),
+    ),
+    Case(
+        "the kernel's device does what it can, and the program all else",
+        loaded_host(fresh_host()), (replace(ANY, endpoints=(OWN,)),),
+        (*SILENCE, Step(LinkKey("tunl0"), LinkState.DOWN, LinkState.UP), UNWRAP[0],
+         Step(DecapKey("eth0"), ABSENT, Decap.of((OWN,), (Served(VIP),))),
+         Step(DEFAULT, OLD_DEFAULT, OLD_DEFAULT.with_advmss(1420)),
+         Step(CONNECTED, ON_LINK, ON_LINK.with_advmss(1420)), BIND),
+    ),
+    Case(
+        "--decap kernel does what it can alone",
+        loaded_host(fresh_host()), (replace(ANY, decapsulation=Decapsulation.KERNEL),),
+        (*SILENCE, Step(LinkKey("tunl0"), LinkState.DOWN, LinkState.UP), *SMALL_SEGMENTS, BIND),
+    ),
+    Case(
+        "an IPv6 VIP behind a tunnel is bound, unwrapped for, and has a segment size of its own",
+        with_ipv6_default(fresh_host()), (replace(ANY, vip=VIP6),),
+        (UNWRAP[0], Step(DecapKey("eth0"), ABSENT, Decap.of((OWN, OWN6), (Served(VIP6),))),
+         Step(DEFAULT6, OLD_DEFAULT6, OLD_DEFAULT6.with_advmss(1380)),
+         Step(AddressKey("lo", VIP6, 128), ABSENT, PRESENT)),
+    ),
     Case("nat replaces the default route", fresh_host(), (NAT,), (Step(DEFAULT, OLD_DEFAULT, TO_DIRECTOR),)),
     Case(
         "nat with --source leaves the default route alone",
@@ -178,10 +216,7 @@ REFUSALS = (
         "VIP 10.1.0.2 is already an address of eth1, which answers for it: give the service's VIP, "
         "or `ip address del 10.1.0.2/24 dev eth1` first",
     ),
-    Refusal(
-        (replace(TUN, vip=VIP6),),
-        "VIP 2001:db8::1: tunnels are unwrapped for IPv4 in IPv4; use --method dr for an IPv6 VIP",
-    ),
+    Refusal((replace(TUN, vip=IPAddress("ff02::1")),), "VIP ff02::1 is not a unicast address"),
     Refusal((replace(TUN, mtu=100),), "an MTU of 100 leaves no room for a tunnel"),
     Refusal(
         (replace(TUN, decapsulation=Decapsulation.KERNEL),),
@@ -203,6 +238,24 @@ REFUSALS = (
         "ADDRESS and a --table of its own to one of them",
     ),
 )
+
+
+KERNELS_ONLY = "the kernel's device unwraps IPv4 in IPv4 only (--tunnel ipip): use --decap ebpf for all else"
+BY_THE_KERNEL = replace(ANY, decapsulation=Decapsulation.KERNEL)
+
+
+@pytest.mark.parametrize(
+    "duty",
+    [
+        replace(BY_THE_KERNEL, tunnels=Tunnels((TunnelType.GRE,))),
+        replace(BY_THE_KERNEL, vip=VIP6),
+        replace(BY_THE_KERNEL, endpoints=(OWN6,)),
+    ],
+)
+def test_what_the_kernels_device_cannot_unwrap_is_refused(duty: Duty) -> None:
+    with pytest.raises(WantedError) as refused:
+        plan(loaded_host(fresh_host()), Wanted((duty,)))
+    assert str(refused.value) == KERNELS_ONLY
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.says[:50])

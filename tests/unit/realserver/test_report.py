@@ -22,6 +22,7 @@ from realserver.settings import (
     LedgerEntry,
     Method,
     Port,
+    Served,
     SysctlKey,
     Transport,
     Wanted,
@@ -33,7 +34,9 @@ DUTY = Duty(Method.DR, VIP, "eth0", director=DIRECTOR, ports=(Port(Transport.TCP
 BOUND = AddressKey("lo", VIP, 32)
 HAVE = replace(fresh_host(), ledger=(LedgerEntry(BOUND, ABSENT, (PRESENT,)),))
 UNWRAPPING = (
-    Unwrapping("eth0", (OWN,), (VIP,), (Count(Reason.UNWRAPPED, 7, 700), Count(Reason.OUTER_BAD, 0, 0))),
+    Unwrapping(
+        "eth0", (OWN,), (Served(VIP),), (Count(Reason.UNWRAPPED, 7, 700), Count(Reason.OUTER_BAD, 0, 0))
+    ),
     Unwrapping("eth1", fault="not permitted"),
 )
 STATUS = Status(Wanted((DUTY,)), HAVE, UNWRAPPING, "/run/x.json")
@@ -58,8 +61,10 @@ def test_status_is_told_whole_in_json() -> None:
         "left_alone": [],
         "decapsulation": [
             {"interface": "eth0", "endpoints": ["10.0.0.2"], "vips": ["192.0.2.1"], "fault": None,
+             "tunnels": {"192.0.2.1": {"types": ["ipip", "gre", "gue"], "port": 6080}},
              "counts": {"unwrapped": {"packets": 7, "bytes": 700}, "outer_bad": {"packets": 0, "bytes": 0}}},
-            {"interface": "eth1", "endpoints": [], "vips": [], "counts": {}, "fault": "not permitted"},
+            {"interface": "eth1", "endpoints": [], "vips": [], "tunnels": {}, "counts": {},
+             "fault": "not permitted"},
         ],
     }  # fmt: skip
 

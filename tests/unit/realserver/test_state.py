@@ -24,14 +24,17 @@ from realserver.settings import (
     Port,
     Route,
     RouteKey,
+    Served,
     SysctlKey,
     Transport,
+    Tunnels,
+    TunnelType,
     Wanted,
 )
 
 DUTY = Duty(
     Method.TUN, IPAddress("192.0.2.1"), "eth0.5", endpoints=(IPAddress("10.0.0.2"),), mtu=1500,
-    ports=(Port(Transport.TCP, 80),),
+    tunnels=Tunnels((TunnelType.GUE,), 7000), ports=(Port(Transport.TCP, 80),),
 )  # fmt: skip
 ROUTE = Route(
     IPAddress("10.0.0.1"), "eth0", metrics=(("advmss", 1440), ("cc_algo", "cubic")),
@@ -43,7 +46,7 @@ MEMORY = state.Memory(
         LedgerEntry(SysctlKey("ipv4", "eth0.5", "arp_ignore"), "0", ("1",)),
         LedgerEntry(RouteKey(254, IPNetwork("0.0.0.0/0"), 0), ABSENT, (ROUTE,)),
         LedgerEntry(LinkKey("tunl0"), LinkState.DOWN, (LinkState.UP,)),
-        LedgerEntry(DecapKey("eth0.5"), ABSENT, (Decap.of(DUTY.endpoints, (DUTY.vip,)),)),
+        LedgerEntry(DecapKey("eth0.5"), ABSENT, (Decap.of(DUTY.endpoints, (Served(DUTY.vip),)),)),
     ),
 )
 

@@ -8,39 +8,76 @@ from dataclasses import dataclass, replace
 import pytest
 from netaddr import IPAddress, IPNetwork
 
-from realserver.settings import Decapsulation, Duty, Hop, IpipSupport, Method, Route, RouteKey
-from realserver.targets import advmss_of, answering_routes, endpoints_of, told_mss, uses_kernel_tunnel
-from tests.unit.realserver.simulated import ANYWHERE, CONNECTED, DEFAULT, GATEWAY, OWN, VIP, fresh_host
+from realserver.settings import (
+    Decapsulation,
+    Duty,
+    Hop,
+    IpipSupport,
+    Method,
+    Route,
+    RouteKey,
+    Tunnels,
+    TunnelType,
+)
+from realserver.targets import (
+    advmss_of,
+    answering_routes,
+    endpoints_of,
+    told_mss,
+    uses_kernel_tunnel,
+    uses_program,
+)
+from tests.unit.realserver.simulated import ANYWHERE, CONNECTED, DEFAULT, GATEWAY, OWN, VIP, VIP6, fresh_host
 
-TUN = Duty(Method.TUN, VIP, "eth0")
+TUN = Duty(Method.TUN, VIP, "eth0", endpoints=(OWN,), tunnels=Tunnels((TunnelType.IPIP,)))
+ANY = Duty(Method.TUN, VIP, "eth0")
+OWN6 = IPAddress("2001:db8:0:1::2")
 
 
-def test_endpoints_are_those_asked_for_or_the_interfaces_ipv4_addresses() -> None:
+def test_endpoints_are_those_asked_for_or_the_interfaces_own() -> None:
     given = (IPAddress("10.0.0.9"),)
-    assert [endpoints_of(fresh_host(), each) for each in (TUN, replace(TUN, endpoints=given))] == [
-        (OWN,),
+    assert [endpoints_of(fresh_host(), each) for each in (ANY, replace(TUN, endpoints=given))] == [
+        (OWN, OWN6),
         given,
     ]
 
 
-def test_segment_leaves_room_for_both_headers() -> None:
-    assert [advmss_of(fresh_host(), each) for each in (TUN, replace(TUN, mtu=9000))] == [1440, 8940]
-
-
-UNWRAPPERS = (
-    (Decapsulation.AUTO, IpipSupport.MISSING, False),
-    (Decapsulation.AUTO, IpipSupport.LOADABLE, True),
-    (Decapsulation.AUTO, IpipSupport.LOADED, True),
-    (Decapsulation.EBPF, IpipSupport.LOADED, False),
-    (Decapsulation.KERNEL, IpipSupport.LOADABLE, True),
+SEGMENTS = (
+    (TUN, 1440),
+    (replace(TUN, mtu=9000), 8940),
+    (replace(TUN, tunnels=Tunnels((TunnelType.GRE,))), 1432),
+    (replace(TUN, tunnels=Tunnels((TunnelType.GRE, TunnelType.GUE))), 1420),
+    (replace(TUN, endpoints=(OWN6,)), 1420),
+    (replace(TUN, vip=VIP6), 1420),
+    (replace(TUN, vip=VIP6, endpoints=(OWN, OWN6)), 1400),
+    (ANY, 1420),
 )
 
 
-@pytest.mark.parametrize(("asked", "ipip", "by_kernel"), UNWRAPPERS)
-def test_kernel_unwraps_where_it_can_unless_told_otherwise(
-    asked: Decapsulation, ipip: IpipSupport, by_kernel: bool
+@pytest.mark.parametrize(("duty", "mss"), SEGMENTS)
+def test_segment_leaves_room_for_all_headers(duty: Duty, mss: int) -> None:
+    assert advmss_of(fresh_host(), duty) == mss
+
+
+UNWRAPPERS = (
+    (TUN, Decapsulation.AUTO, IpipSupport.MISSING, (False, True)),
+    (TUN, Decapsulation.AUTO, IpipSupport.LOADABLE, (True, False)),
+    (TUN, Decapsulation.AUTO, IpipSupport.LOADED, (True, False)),
+    (TUN, Decapsulation.EBPF, IpipSupport.LOADED, (False, True)),
+    (TUN, Decapsulation.KERNEL, IpipSupport.LOADABLE, (True, False)),
+    (ANY, Decapsulation.AUTO, IpipSupport.LOADED, (True, True)),
+    (ANY, Decapsulation.KERNEL, IpipSupport.LOADED, (True, False)),
+    (replace(ANY, vip=VIP6), Decapsulation.AUTO, IpipSupport.LOADED, (False, True)),
+    (replace(TUN, endpoints=(OWN6,)), Decapsulation.AUTO, IpipSupport.LOADED, (False, True)),
+)
+
+
+@pytest.mark.parametrize(("duty", "asked", "ipip", "unwrap"), UNWRAPPERS)
+def test_kernel_unwraps_what_it_can_and_the_program_all_else(
+    duty: Duty, asked: Decapsulation, ipip: IpipSupport, unwrap: tuple[bool, bool]
 ) -> None:
-    assert uses_kernel_tunnel(fresh_host(ipip=ipip), replace(TUN, decapsulation=asked)) is by_kernel
+    have, asking = fresh_host(ipip=ipip), replace(duty, decapsulation=asked)
+    assert (uses_kernel_tunnel(have, asking), uses_program(have, asking)) == unwrap
 
 
 @dataclass(frozen=True)
@@ -60,7 +97,7 @@ TOLD = (
 
 @pytest.mark.parametrize("told", TOLD, ids=lambda told: told.says)
 def test_told_segment_size_comes_from(told: Told) -> None:
-    assert told_mss(fresh_host(), told.route) == told.mss
+    assert told_mss(fresh_host(), told.route, 4) == told.mss
 
 
 def test_routes_that_answer_are_default_routes_and_the_interfaces_settled_ones() -> None:
@@ -77,4 +114,4 @@ def test_routes_that_answer_are_default_routes_and_the_interfaces_settled_ones()
         blackhole: Route(None, "eth0", kind=6),
         metric: Route(GATEWAY, "eth1", protocol=186),
     }
-    assert [key for key, _ in answering_routes(settings, "eth0")] == [DEFAULT, CONNECTED, metric]
+    assert [key for key, _ in answering_routes(settings, "eth0", 4)] == [DEFAULT, CONNECTED, metric]
