@@ -101,16 +101,20 @@ static LB_INLINE struct lb_key lb_reply_key(const struct lb_packet *packet, cons
 
 enum { LB_CLIENT_CHECK = 256 }; /* packets of a flow, of which one is compared with the REPLY itself */
 
-/* NAT: a digest of which way the client is: the interface and the MAC that its packet came from. */
+/* NAT: a digest of a way to a client. */
+static LB_INLINE u16 lb_digest(u32 ifindex, const u8 *mac)
+{
+	const u16 *word = (const u16 *)mac;
+
+	return lb_mix(ifindex, (u64)word[0] << 32 | (u32)word[1] << 16 | word[2]) >> 48;
+}
+
+/* NAT: that of the way which the client's packet came. */
 static LB_INLINE u16 lb_client_digest(struct lb_ctx *ctx)
 {
 	const struct lb_eth *eth = lb_at(ctx, 0, sizeof(*eth));
-	const u16 *mac;
 
-	if (!eth)
-		return 0;
-	mac = (const u16 *)eth->src;
-	return lb_mix(lb_ingress(ctx), (u64)mac[0] << 32 | (u32)mac[1] << 16 | mac[2]) >> 48;
+	return eth ? lb_digest(lb_ingress(ctx), eth->src) : 0;
 }
 
 /* NAT: write down which way the client is. */
@@ -285,6 +289,20 @@ struct lb_way_back {
 	be16 port;
 };
 
+/*
+ * Whether a REPLY says what its flow has the digest of. If not, the client is moving, or the REPLY took the place of a
+ * flow of which somebody was still counting a packet (0003-connection-table.md); its next packet says where it is.
+ */
+static LB_INLINE int lb_knows_client(const struct lb_conn *reply, struct lb_conn *flow)
+{
+	u16 digest = lb_digest(reply->dest, reply->client_mac);
+
+	if (flow->client == digest)
+		return 1;
+	flow->client = ~digest;
+	return 0;
+}
+
 /* Read the way back from a REPLY and its flow. 0 when one of them is no more. */
 static LB_INLINE int lb_read_way_back(struct lb_ctx *ctx, u32 now, const struct lb_found *reply,
 				      struct lb_way_back *back)
@@ -295,7 +313,7 @@ static LB_INLINE int lb_read_way_back(struct lb_ctx *ctx, u32 now, const struct 
 		return 0;
 	back->address = flow->conn->vaddr.word[0];
 	back->port = flow->conn->vport;
-	back->client.ifindex = reply->conn->dest;
+	back->client.ifindex = lb_knows_client(reply->conn, flow->conn) ? reply->conn->dest : 0;
 	__builtin_memcpy(back->client.mac, reply->conn->client_mac, LB_ETH_ALEN);
 	return lb_conn_stands(reply->conn, reply->control) && lb_conn_stands(flow->conn, flow->control);
 }
