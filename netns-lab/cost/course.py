@@ -119,7 +119,7 @@ class _Measure:
         run = self._subject.run(self._subject.measured, packets)
         after = self._subject.reasons()
         found = {name: many - before.get(name, 0) for name, many in after.items() if many != before.get(name)}
-        meant = found.get(happening.value, 0)
+        meant = sum(found.get(reason, 0) for reason in happening.reasons)
         if run.verdict != REDIRECT[self._subject.kind] or packets - meant > packets * TOLERATED:
             raise LabError(
                 f"{self._turn.way.name}, {self._turn.flows:,} flows: {packets:,} packets should have ended "

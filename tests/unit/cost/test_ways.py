@@ -26,6 +26,14 @@ def test_a_pattern_may_leave_parts_out() -> None:
     assert names("bridge") == names("xdp/dr/hit/again") == set()
 
 
+def test_a_new_connection_may_be_chosen_without_a_memory() -> None:
+    assert {happening: happening.reasons for happening in Happening} == {
+        Happening.HIT: ("hit",),
+        Happening.NEW: ("new", "new_stateless"),
+        Happening.REPLY: ("reply",),
+    }
+
+
 def test_nat_takes_two_places_for_a_flow() -> None:
     assert (HIT[ForwardingMethod.DR].entries(1000), HIT[ForwardingMethod.NAT].entries(1000)) == (1000, 2000)
 
