@@ -10,11 +10,17 @@ int lb_tc(struct __sk_buff *ctx)
 {
 	const struct lb_image_header *image;
 	struct lb_result result;
+	u32 pull = LB_PULL;
 
-	if (ctx->pkt_type != PACKET_HOST || ctx->protocol != lb_htons(LB_ETH_P_IP) || ctx->vlan_present)
+	if (ctx->pkt_type != PACKET_HOST || ctx->vlan_present)
 		return TC_ACT_UNSPEC;
-	if (lb_data(ctx) + LB_PULL > lb_data_end(ctx) && lb_data(ctx) + ctx->len > lb_data_end(ctx))
-		bpf_skb_pull_data(ctx, ctx->len < LB_PULL ? ctx->len : LB_PULL);
+	if (ctx->protocol != lb_htons(LB_ETH_P_IP)) {
+		if (ctx->protocol != lb_htons(LB_ETH_P_IPV6))
+			return TC_ACT_UNSPEC;
+		pull = LB_PULL_IPV6;
+	}
+	if (lb_data(ctx) + pull > lb_data_end(ctx) && lb_data(ctx) + ctx->len > lb_data_end(ctx))
+		bpf_skb_pull_data(ctx, ctx->len < pull ? ctx->len : pull);
 	image = lb_image(ctx);
 	if (!image)
 		return TC_ACT_UNSPEC;

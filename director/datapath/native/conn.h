@@ -260,6 +260,17 @@ static LB_INLINE int lb_conn_find(struct lb_ctx *ctx, u32 now, const struct lb_k
 	return lb_conn_stands(conn, control);
 }
 
+/* What a search found: the entry at this index, as long as its control word is such. */
+static LB_INLINE int lb_found_again(struct lb_ctx *ctx, u32 index, u64 control, struct lb_found *found)
+{
+	struct lb_conn *conn = lb_conn_at(ctx, index);
+
+	if (index == LB_CONN_NOBODY || !conn)
+		return 0;
+	*found = lb_found_at(conn, index, control);
+	return lb_conn_stands(conn, control);
+}
+
 /* Write the key into a claimed entry; the caller fills in the rest, then publishes it. */
 static LB_INLINE void lb_conn_write_key(struct lb_conn *conn, const struct lb_key *key)
 {

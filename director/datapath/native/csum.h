@@ -65,4 +65,15 @@ static LB_INLINE u64 lb_pseudo_sum(be32 source, be32 destination, u8 protocol, u
 	return (u64)source + destination + lb_htons(protocol) + lb_htons(length);
 }
 
+/* The same of either family (RFC 8200 §8.1): what an IPv4 address leaves empty adds nothing. */
+static LB_INLINE u64 lb_pseudo_sum_of(const struct lb_addr *source, const struct lb_addr *destination, u8 protocol,
+				      u16 length)
+{
+	u64 sum = lb_htons(protocol) + lb_htons(length);
+
+	for (int i = 0; i < 4; i++)
+		sum += (u64)source->word[i] + destination->word[i];
+	return sum;
+}
+
 #endif

@@ -64,7 +64,7 @@ int lb_fragment(struct lb_sink *sink, u32 ifindex, u8 *frame, u32 length, u16 mt
 	u32 header = (ip->version_ihl & 0xf) * 4, payload = length - LB_L3 - header;
 	u32 unit = mtu > header ? (mtu - header) / LB_FRAGMENT_UNIT * LB_FRAGMENT_UNIT : 0;
 
-	if (mtu == 0 || length - LB_L3 <= mtu || (ip->fragment & lb_htons(LB_IP_DF)))
+	if (mtu == 0 || length - LB_L3 <= mtu || ip->version_ihl >> 4 != 4 || (ip->fragment & lb_htons(LB_IP_DF)))
 		return sink->take(sink, ifindex, frame, length, &plain);
 	if (unit == 0)
 		return -1;
@@ -81,7 +81,7 @@ int lb_emit(struct lb_ctx *ctx, const struct lb_result *result, struct lb_sink *
 {
 	u32 length = lb_frame_length(ctx);
 
-	if (lb_gso_size(ctx) && ctx->outer.version_ihl)
+	if (lb_gso_size(ctx) && ctx->outer.length)
 		return lb_segment(ctx, result, sink);
 	if (lb_gso_size(ctx) || result->mtu == 0 || length - LB_L3 <= result->mtu) {
 		/* Only what a sender may say: the rest of the header is a receiver's. */

@@ -20,7 +20,10 @@ struct lb_sink {
 /* Send a frame that lb_forward() gave the verdict LB_TRANSMIT. 0, or negative when (a part of) it could not leave. */
 int lb_emit(struct lb_ctx *ctx, const struct lb_result *result, struct lb_sink *sink);
 
-/* Cut one plain frame into IPv4 fragments of at most `mtu` bytes (RFC 791 §3.2), or send it whole where it fits. */
+/*
+ * Cut one plain frame into IPv4 fragments of at most `mtu` bytes (RFC 791 §3.2), or send it whole where it fits, or
+ * forbids them as IPv6 does.
+ */
 int lb_fragment(struct lb_sink *sink, u32 ifindex, u8 *frame, u32 length, u16 mtu);
 
 /* Cut a tunnelled TCP or UDP super-frame into tunnelled segments with full checksums. */

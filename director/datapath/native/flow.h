@@ -285,7 +285,7 @@ static LB_INLINE enum lb_claim lb_flow_open(struct lb_ctx *ctx, const struct lb_
 struct lb_way_back {
 	struct lb_found flow;
 	struct lb_client client;
-	be32 address; /* the VIP's, which the server's becomes again */
+	struct lb_addr address; /* the VIP's, which the server's becomes again */
 	be16 port;
 };
 
@@ -311,22 +311,38 @@ static LB_INLINE int lb_read_way_back(struct lb_ctx *ctx, u32 now, const struct 
 
 	if (!lb_conn_flow_of_reply(ctx, now, reply, flow))
 		return 0;
-	back->address = flow->conn->vaddr.word[0];
+	back->address = flow->conn->vaddr;
 	back->port = flow->conn->vport;
 	back->client.ifindex = lb_knows_client(reply->conn, flow->conn) ? reply->conn->dest : 0;
 	__builtin_memcpy(back->client.mac, reply->conn->client_mac, LB_ETH_ALEN);
 	return lb_conn_stands(reply->conn, reply->control) && lb_conn_stands(flow->conn, flow->control);
 }
 
-/* The key of a packet's later fragments: RFC 791 tells them by addresses, protocol and identification. */
+/*
+ * The key of a packet's later fragments: RFC 791 tells them by addresses, protocol and identification, RFC 8200 §4.5
+ * without the protocol.
+ */
 static LB_INLINE struct lb_key lb_fragment_key(const struct lb_packet *packet)
 {
 	struct lb_key key = packet->key;
 
 	key.kind = 1;
-	key.sport = packet->id;
-	key.dport = 0;
+	key.sport = (u16)packet->id;
+	key.dport = packet->id >> 16;
+	if (lb_is_ipv6(packet))
+		key.protocol = LB_IPPROTO_FRAGMENT;
 	return key;
+}
+
+/* Search for the entry of this later fragment: its index, and its control word. */
+LB_SUBPROGRAM u32 lb_find_fragment(struct lb_ctx *ctx, const struct lb_packet *packet, u64 *control)
+{
+	struct lb_key key;
+
+	if (!packet || !control)
+		return LB_CONN_NOBODY;
+	key = lb_fragment_key(packet);
+	return lb_conn_search(ctx, packet->now, &key, lb_key_hash(ctx, &key), control);
 }
 
 /* Which entry is a fragment's, and which flow's: the control words as they were when these were found or claimed. */

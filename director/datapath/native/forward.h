@@ -20,7 +20,7 @@
  *                                           1: the host can't, the checksum is completed at its place when they leave
  *   lb_range_sum                            checksum words over a range that is inside the frame, else 0
  *   lb_l4_replace                           adapt TCP's or UDP's checksum, partial or not, to a changed word
- *   lb_push_outer                           put an outer IPv4 header before the packet (now or when it leaves)
+ *   lb_push_outer                           put an outer IP header before the packet (now or when it leaves)
  *   lb_partial, lb_gso_size                 the frame's offload facts
  *   lb_image_line, lb_conn_at, lb_conn_set_mask, lb_conn_seed           tables
  *   lb_dest_state, lb_service_state, lb_dest_counters, lb_service_counters   state, by stable id
@@ -184,12 +184,19 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_NEW);
 }
 
+/* The director's own address on the side of this destination, or 0. */
+static LB_INLINE const struct lb_addr *lb_source_to(struct lb_ctx *ctx, const struct lb_image_header *image, u32 id)
+{
+	const struct lb_dest *dest = lb_dest_at(ctx, image, id);
+
+	return dest ? &dest->source : 0;
+}
+
 /* A NAT server's answer on a known flow. A destination that was deleted counts no more; its flows go on. */
 static LB_INLINE struct lb_result lb_forward_reply(struct lb_ctx *ctx, const struct lb_image_header *image,
 						   const struct lb_packet *packet, const struct lb_found *reply,
 						   enum lb_reason reason)
 {
-	struct lb_rewrite change = {.source = 1, .from = packet->key.source.word[0], .from_port = packet->key.sport};
 	const struct lb_dest *dest;
 	const struct lb_link *link;
 	struct lb_way_back back;
@@ -199,31 +206,29 @@ static LB_INLINE struct lb_result lb_forward_reply(struct lb_ctx *ctx, const str
 	dest = lb_dest_or_empty(ctx, image, back.flow.dest);
 	/* It ends on the way to where kernel IPVS would see it, so it neither counts nor steps the flow. */
 	if (packet->ttl <= 1)
-		return lb_time_exceeded(ctx, packet, dest->source.word[0]);
+		return lb_time_exceeded(ctx, packet, lb_source_to(ctx, image, back.flow.dest));
 	link = lb_link_find(ctx, image, back.client.ifindex);
 	if (link && lb_too_big(ctx, packet, link->mtu, LB_NAT))
-		return lb_frag_needed(ctx, packet, link->mtu, dest->source.word[0]);
-	change.to = back.address;
-	change.to_port = back.port;
+		return lb_frag_needed(ctx, packet, link->mtu, lb_source_to(ctx, image, back.flow.dest));
 	if (!lb_later_fragment(packet)) {
 		lb_flow_step(ctx, image, packet, &back.flow, dest, LB_OUTPUT);
 		lb_lead_fragments(ctx, packet, &back.flow);
 	}
 	if (lb_present(dest))
 		lb_count_out(ctx, back.flow.dest, dest->service, packet->length);
-	return lb_xmit_reply(ctx, image, packet, &change, &back.client, reason);
+	return lb_xmit_reply(ctx, image, packet, &back, reason);
 }
 
 /* A later fragment: it has no ports, and goes where its first fragment went. */
 static LB_INLINE struct lb_result lb_forward_later(struct lb_ctx *ctx, const struct lb_image_header *image,
 						   const struct lb_packet *packet)
 {
-	struct lb_key key = lb_fragment_key(packet);
 	struct lb_found piece, flow, reply;
 	const struct lb_dest *dest;
+	u64 control = 0;
+	u32 index = lb_find_fragment(ctx, packet, &control);
 
-	if (!lb_conn_find(ctx, packet->now, &key, lb_key_hash(ctx, &key), &piece) ||
-	    !lb_conn_flow_of_fragment(ctx, packet->now, &piece, &flow))
+	if (!lb_found_again(ctx, index, control, &piece) || !lb_conn_flow_of_fragment(ctx, packet->now, &piece, &flow))
 		return lb_pass(LB_REASON_FRAGMENT_UNKNOWN);
 	if (lb_addr_equal(&packet->key.destination, &flow.conn->caddr)) {
 		reply.index = flow.conn->peer;
@@ -249,7 +254,7 @@ static LB_INLINE int lb_read(struct lb_ctx *ctx, struct lb_packet *packet)
 		packet->hash = lb_key_hash(ctx, &packet->key);
 		lb_conn_expect(ctx, packet->hash);
 	}
-	if (packet->l4 && !lb_ipv4_valid(ctx, packet))
+	if (packet->key.family == LB_FAMILY_IPV4 && !lb_ipv4_valid(ctx, packet))
 		return LB_REASON_BAD_CHECKSUM;
 	packet->now = lb_now(ctx);
 	return fault;

@@ -20,6 +20,7 @@
 
 #include "csum.h"
 #include "entry.h"
+#include "outer.h"
 #include "reason.h"
 #include "shared.h"
 #include "state.h"
@@ -270,6 +271,26 @@ static LB_INLINE int lb_icmp_allow(struct lb_ctx *ctx)
 	if ((u32)old >= limit)
 		return 0;
 	return (u32)__sync_fetch_and_add(&shared->icmp_bucket, 1) < limit;
+}
+
+/* Write the outer header, for which there is room by now. */
+static LB_INLINE int lb_write_outer(struct lb_ctx *ctx, const struct lb_outer *outer)
+{
+	struct lb_ipv4 *ipv4;
+	struct lb_ipv6 *ipv6;
+
+	if (outer->family == LB_FAMILY_IPV4) {
+		ipv4 = lb_at(ctx, LB_ETH_HLEN, sizeof(*ipv4));
+		if (!ipv4)
+			return -1;
+		*ipv4 = outer->ip.ipv4;
+		return 0;
+	}
+	ipv6 = lb_at(ctx, LB_ETH_HLEN, sizeof(*ipv6));
+	if (!ipv6)
+		return -1;
+	*ipv6 = outer->ip.ipv6;
+	return 0;
 }
 
 /* A stride of a sum: the words of the next 64 bytes, of which `left` count. Each host reads its frames its own way. */

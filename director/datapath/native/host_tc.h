@@ -11,9 +11,11 @@
 
 #define lb_ctx __sk_buff
 #include "host_bpf.h"
+#include "parse.h"
 
 enum {
 	LB_PULL = 14 + 60 + 8 + 60 + 8, /* Ethernet, IP, ICMP, and a quoted packet's IP and ports, at their longest */
+	LB_PULL_IPV6 = 256,		/* as far as lb_at() goes: extension headers may be long */
 	LB_REPLACE_WORD = 4,
 };
 
@@ -75,51 +77,41 @@ static LB_INLINE void lb_l4_replace(struct lb_ctx *ctx, u32 field, be32 from, be
  * Room for the outer header between Ethernet and IP. A super-frame becomes one of tunnelled segments; those of TCP are
  * made smaller by the header, so that they fit where they fitted before, datagrams must stay as they were.
  */
-static LB_INLINE int lb_push_outer(struct lb_ctx *ctx, const struct lb_ipv4 *outer)
+static LB_INLINE int lb_push_outer(struct lb_ctx *ctx, const struct lb_outer *outer)
 {
-	const struct lb_ipv4 *inner = lb_at(ctx, LB_ETH_HLEN, sizeof(*inner));
-	u64 flags = BPF_F_ADJ_ROOM_ENCAP_L3_IPV4;
-	struct lb_ipv4 *at;
+	u64 flags = outer->family == LB_FAMILY_IPV4 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV6;
 
-	if (inner && inner->protocol == LB_IPPROTO_UDP)
+	if (outer->inner_protocol == LB_IPPROTO_UDP)
 		flags |= BPF_F_ADJ_ROOM_FIXED_GSO;
-	if (bpf_skb_adjust_room(ctx, sizeof(*outer), BPF_ADJ_ROOM_MAC, flags))
-		return -1;
-	at = lb_at(ctx, LB_ETH_HLEN, sizeof(*at));
-	if (!at)
-		return -1;
-	*at = *outer;
-	return 0;
+	return bpf_skb_adjust_room(ctx, outer->length, BPF_ADJ_ROOM_MAC, flags) ? -1 : lb_write_outer(ctx, outer);
 }
 
 /*
  * Whether the transport checksum is partial. The kernel does not say so; but then the field holds the sum of the
  * pseudo-header, which of whole checksums one in 65,536 does. A super-frame's is partial always.
  */
-static LB_INLINE int lb_partial(struct lb_ctx *ctx)
+static LB_INLINE int lb_partial(struct lb_ctx *ctx, const struct lb_packet *packet)
 {
-	const struct lb_ipv4 *ip = lb_at(ctx, LB_ETH_HLEN, sizeof(*ip));
-	u16 header, sum;
+	const struct lb_key *key = &packet->key;
+	u16 length = packet->length - (packet->l4 - LB_ETH_HLEN);
 	const be16 *checksum;
-	u32 field;
+	u32 field = packet->l4;
 
 	if (lb_gso_size(ctx))
 		return 1;
-	if (!ip || (ip->fragment & lb_htons(LB_IP_MF | LB_IP_OFFSET)))
+	if (packet->fragment & (LB_IP_MF | LB_IP_OFFSET))
 		return 0;
-	header = (ip->version_ihl & 0xf) * 4;
-	sum =
-	    lb_csum_fold(lb_pseudo_sum(ip->source, ip->destination, ip->protocol, lb_ntohs(ip->total_length) - header));
-	field = LB_ETH_HLEN + header;
-	field += ip->protocol == LB_IPPROTO_TCP ? offsetof(struct lb_tcp, checksum) : offsetof(struct lb_udp, checksum);
+	field +=
+	    key->protocol == LB_IPPROTO_TCP ? offsetof(struct lb_tcp, checksum) : offsetof(struct lb_udp, checksum);
 	checksum = lb_at(ctx, field, sizeof(*checksum));
-	return checksum && *checksum == sum;
+	return checksum &&
+	       *checksum == lb_csum_fold(lb_pseudo_sum_of(&key->source, &key->destination, key->protocol, length));
 }
 
 /* A partial checksum stays one: the kernel completes it where it stood, whatever stands there then. */
-static LB_INLINE int lb_plain(struct lb_ctx *ctx)
+static LB_INLINE int lb_plain(struct lb_ctx *ctx, const struct lb_packet *packet)
 {
-	return lb_partial(ctx);
+	return lb_partial(ctx, packet);
 }
 
 static LB_INLINE u32 lb_ingress(struct lb_ctx *ctx)

@@ -18,6 +18,7 @@
 #include "csum.h"
 #include "datapath.h"
 #include "entry.h"
+#include "outer.h"
 
 struct lb_ctx {
 	u8 *data, *end; /* the frame, from the Ethernet header on */
@@ -25,7 +26,7 @@ struct lb_ctx {
 	u32 ifindex;
 	u32 now;
 	struct virtio_net_hdr offload; /* all zero: a whole, plain frame */
-	struct lb_ipv4 outer;	       /* of a tunnelled super-frame: put before each segment when it leaves */
+	struct lb_outer outer; /* of a tunnelled super-frame: put before each segment when it leaves; length 0: none */
 	const struct lb_image *image;
 	struct lb_datapath *datapath;
 	struct lb_worker_state *worker;
@@ -61,9 +62,17 @@ static LB_INLINE void *lb_at(struct lb_ctx *ctx, u32 offset, u32 size)
 	return offset + size <= lb_frame_length(ctx) ? ctx->data + offset : 0;
 }
 
-static LB_INLINE int lb_partial(struct lb_ctx *ctx)
+static LB_INLINE int lb_needs_checksum(const struct lb_ctx *ctx)
 {
 	return ctx->offload.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
+}
+
+struct lb_packet;
+
+static LB_INLINE int lb_partial(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	(void)packet;
+	return lb_needs_checksum(ctx);
 }
 
 static LB_INLINE u32 lb_gso_size(struct lb_ctx *ctx)
@@ -71,8 +80,9 @@ static LB_INLINE u32 lb_gso_size(struct lb_ctx *ctx)
 	return ctx->offload.gso_type == VIRTIO_NET_HDR_GSO_NONE ? 0 : ctx->offload.gso_size;
 }
 
-static LB_INLINE int lb_plain(struct lb_ctx *ctx)
+static LB_INLINE int lb_plain(struct lb_ctx *ctx, const struct lb_packet *packet)
 {
+	(void)packet;
 	memset(&ctx->offload, 0, sizeof(ctx->offload));
 	return 0;
 }
@@ -120,6 +130,12 @@ static LB_INLINE u64 lb_range_sum(struct lb_ctx *ctx, u32 offset, u32 length)
 	return lb_bytes_sum(ctx->data + offset, length);
 }
 
+/* The length of an IP header, without extension headers. */
+static LB_INLINE u32 lb_header_length(const u8 *header)
+{
+	return *header >> 4 == 6 ? sizeof(struct lb_ipv6) : (*header & 0xf) * 4U;
+}
+
 /*
  * Compute a partial checksum in full, so that the frame may change its shape. The offload facts may lie: the field must
  * be behind the IP header, which others have read already, and inside the frame.
@@ -129,10 +145,11 @@ static inline void lb_complete_checksum(struct lb_ctx *ctx)
 	u32 start = ctx->offload.csum_start, field = start + ctx->offload.csum_offset;
 	u16 sum;
 
-	if (!lb_partial(ctx))
+	if (!lb_needs_checksum(ctx))
 		return;
 	ctx->offload.flags = 0;
-	if (start < LB_ETH_HLEN + (ctx->data[LB_ETH_HLEN] & 0xf) * 4U || field + sizeof(sum) > lb_frame_length(ctx))
+	if (start < LB_ETH_HLEN + lb_header_length(ctx->data + LB_ETH_HLEN) ||
+	    field + sizeof(sum) > lb_frame_length(ctx))
 		return;
 	sum = ~lb_csum_fold(lb_bytes_sum(ctx->data + start, lb_frame_length(ctx) - start));
 	if (sum == 0 && ctx->offload.csum_offset == offsetof(struct lb_udp, checksum))
@@ -143,7 +160,7 @@ static inline void lb_complete_checksum(struct lb_ctx *ctx)
 static LB_INLINE void lb_l4_replace(struct lb_ctx *ctx, u32 field, be32 from, be32 to, u32 flags)
 {
 	/* A partial checksum elsewhere is that of a packet within the packet. */
-	int partial = lb_partial(ctx) && ctx->offload.csum_start + ctx->offload.csum_offset == field;
+	int partial = lb_needs_checksum(ctx) && ctx->offload.csum_start + ctx->offload.csum_offset == field;
 	be16 sum;
 
 	if (field + sizeof(sum) > lb_frame_length(ctx))
@@ -158,16 +175,16 @@ static LB_INLINE void lb_l4_replace(struct lb_ctx *ctx, u32 field, be32 from, be
 	memcpy(ctx->data + field, &sum, sizeof(sum));
 }
 
-static LB_INLINE int lb_push_outer(struct lb_ctx *ctx, const struct lb_ipv4 *outer)
+static LB_INLINE int lb_push_outer(struct lb_ctx *ctx, const struct lb_outer *outer)
 {
 	if (lb_gso_size(ctx)) {
 		ctx->outer = *outer;
 		return 0;
 	}
 	lb_complete_checksum(ctx);
-	if (lb_grow(ctx, sizeof(*outer)))
+	if (lb_grow(ctx, outer->length))
 		return -1;
-	memcpy(ctx->data + LB_ETH_HLEN, outer, sizeof(*outer));
+	memcpy(ctx->data + LB_ETH_HLEN, &outer->ip, outer->length);
 	return 0;
 }
 

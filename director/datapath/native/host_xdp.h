@@ -10,15 +10,17 @@
 
 #define lb_ctx xdp_md
 #include "host_bpf.h"
+#include "parse.h"
 
 static LB_INLINE u32 lb_frame_length(struct lb_ctx *ctx)
 {
 	return lb_data_end(ctx) - lb_data(ctx);
 }
 
-static LB_INLINE int lb_partial(struct lb_ctx *ctx)
+static LB_INLINE int lb_partial(struct lb_ctx *ctx, const struct lb_packet *packet)
 {
 	(void)ctx;
+	(void)packet;
 	return 0;
 }
 
@@ -28,9 +30,10 @@ static LB_INLINE u32 lb_gso_size(struct lb_ctx *ctx)
 	return 0;
 }
 
-static LB_INLINE int lb_plain(struct lb_ctx *ctx)
+static LB_INLINE int lb_plain(struct lb_ctx *ctx, const struct lb_packet *packet)
 {
 	(void)ctx;
+	(void)packet;
 	return 0;
 }
 
@@ -81,17 +84,9 @@ static LB_INLINE void lb_l4_replace(struct lb_ctx *ctx, u32 field, be32 from, be
 	*checksum = sum == 0 && (flags & LB_L4_UDP) ? 0xffff : sum;
 }
 
-static LB_INLINE int lb_push_outer(struct lb_ctx *ctx, const struct lb_ipv4 *outer)
+static LB_INLINE int lb_push_outer(struct lb_ctx *ctx, const struct lb_outer *outer)
 {
-	struct lb_ipv4 *at;
-
-	if (lb_grow(ctx, sizeof(*outer)))
-		return -1;
-	at = lb_at(ctx, LB_ETH_HLEN, sizeof(*at));
-	if (!at)
-		return -1;
-	*at = *outer;
-	return 0;
+	return lb_grow(ctx, outer->length) ? -1 : lb_write_outer(ctx, outer);
 }
 
 static LB_INLINE u32 lb_ingress(struct lb_ctx *ctx)

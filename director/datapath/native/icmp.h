@@ -11,23 +11,19 @@
 #ifndef LB_ICMP_H
 #define LB_ICMP_H
 
-#include "flow.h"
+#include "icmp_ipv6.h"
 #include "xmit.h"
 
-/* The quoted packet: offsets of its headers, and the key that its flow is found by. */
-struct lb_quote {
-	u32 ip;
-	u32 ports;
-	struct lb_key key;
-};
-
-static LB_INLINE int lb_icmp_is_error(u8 type)
+static LB_INLINE int lb_icmp_is_error(const struct lb_packet *packet, u8 type)
 {
+	if (lb_is_ipv6(packet))
+		return !(type & LB_ICMPV6_QUERY);
 	return type == LB_ICMP_UNREACHABLE || type == LB_ICMP_QUENCH || type == LB_ICMP_TIME_EXCEEDED;
 }
 
 /* Read the quoted header; LB_PARSED, or why not. */
-static LB_INLINE int lb_parse_quote(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_quote *quote)
+static LB_INLINE int lb_parse_quote_ipv4(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_quote *quote,
+					 struct lb_key *key)
 {
 	u32 end = LB_L3 + (u32)packet->length;
 	const struct lb_ipv4 *ip;
@@ -44,17 +40,45 @@ static LB_INLINE int lb_parse_quote(struct lb_ctx *ctx, const struct lb_packet *
 	if ((ip->protocol != LB_IPPROTO_TCP && ip->protocol != LB_IPPROTO_UDP) ||
 	    (ip->fragment & lb_htons(LB_IP_OFFSET)))
 		return LB_REASON_ICMP_UNRELATED;
-	quote->key.protocol = ip->protocol;
-	quote->key.family = LB_FAMILY_IPV4;
-	quote->key.source = lb_addr_ipv4(ip->destination);
-	quote->key.destination = lb_addr_ipv4(ip->source);
+	key->protocol = ip->protocol;
+	key->family = LB_FAMILY_IPV4;
+	key->source = lb_addr_ipv4(ip->destination);
+	key->destination = lb_addr_ipv4(ip->source);
 	quote->ports = quote->ip + header;
 	ports = lb_at(ctx, quote->ports, 2 * sizeof(*ports));
 	if (!ports || quote->ports + 2 * sizeof(*ports) > end)
 		return LB_REASON_TRUNCATED;
-	quote->key.sport = ports[1];
-	quote->key.dport = ports[0];
+	key->sport = ports[1];
+	key->dport = ports[0];
 	return LB_PARSED;
+}
+
+static LB_INLINE int lb_parse_quote(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_quote *quote,
+				    struct lb_key *key)
+{
+	return lb_is_ipv6(packet) ? lb_parse_quote_ipv6(ctx, packet, quote, key)
+				  : lb_parse_quote_ipv4(ctx, packet, quote, key);
+}
+
+/* Search for the flow that the quoted packet belongs to: its entry's index. */
+LB_SUBPROGRAM u32 lb_find_quoted(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_quote *quote)
+{
+	struct lb_key key = {0};
+
+	if (!packet || !quote)
+		return LB_CONN_NOBODY;
+	quote->fault = lb_parse_quote(ctx, packet, quote, &key);
+	if (quote->fault != LB_PARSED)
+		return LB_CONN_NOBODY;
+	quote->port = key.dport;
+	return lb_conn_search(ctx, packet->now, &key, lb_key_hash(ctx, &key), &quote->control);
+}
+
+static LB_INLINE int lb_icmp_valid(struct lb_ctx *ctx, const struct lb_packet *packet, u32 length)
+{
+	if (lb_is_ipv6(packet))
+		return lb_icmpv6_valid(ctx, packet);
+	return lb_csum_fold(lb_range_sum(ctx, packet->l4, length)) == 0xffff;
 }
 
 /* Towards a server: the quote's source and the error's destination were the VIP's, and become the server's. */
@@ -76,8 +100,8 @@ static LB_INLINE void lb_quote_to_client(struct lb_ipv4 *outer, struct lb_ipv4 *
 }
 
 /* Rewrite the quoted packet's end and the error's own, keeping the ICMP checksum. */
-static LB_INLINE int lb_nat_quote(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_quote *quote,
-				  const struct lb_rewrite *change)
+static LB_INLINE int lb_nat_quote_ipv4(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_quote *quote,
+				       const struct lb_rewrite *change)
 {
 	struct lb_icmp *icmp = lb_at(ctx, packet->l4, sizeof(*icmp));
 	struct lb_ipv4 *outer = lb_ipv4_at(ctx, LB_L3), *ip = lb_ipv4_at(ctx, quote->ip);
@@ -103,43 +127,49 @@ static LB_INLINE int lb_nat_quote(struct lb_ctx *ctx, const struct lb_packet *pa
 	return 0;
 }
 
+/* `end`: the port, and LB_END_SOURCE where the error goes to a client. */
+static LB_INLINE int lb_nat_quote(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_quote *quote,
+				  const struct lb_addr *to, u32 end)
+{
+	struct lb_rewrite change = {.to = to->word[0], .to_port = (u16)end, .source = !!(end & LB_END_SOURCE)};
+
+	if (lb_is_ipv6(packet))
+		return lb_nat_quote_ipv6(ctx, packet, quote, to, end);
+	return lb_nat_quote_ipv4(ctx, packet, quote, &change);
+}
+
 static LB_INLINE struct lb_result lb_icmp_to_server(struct lb_ctx *ctx, const struct lb_image_header *image,
 						    const struct lb_packet *packet, const struct lb_quote *quote,
 						    const struct lb_found *flow)
 {
 	const struct lb_dest *dest = lb_dest_at(ctx, image, flow->dest);
-	struct lb_rewrite change = {0};
 
 	if (!dest || !(dest->flags & LB_DEST_PRESENT))
 		return lb_drop(LB_REASON_DEST_REMOVED);
-	change.to = dest->addr.word[0];
-	change.to_port = lb_nat_port(dest, quote->key.dport);
-	if (lb_found_method(flow) == LB_NAT && packet->ttl > 1 && lb_nat_quote(ctx, packet, quote, &change))
+	if (lb_found_method(flow) == LB_NAT && packet->ttl > 1 &&
+	    lb_nat_quote(ctx, packet, quote, &dest->addr, lb_nat_port(dest, quote->port)))
 		return lb_drop(LB_REASON_TRUNCATED);
 	lb_count_in(ctx, flow->dest, dest->service, packet->length);
-	return lb_xmit(ctx, packet, dest, lb_found_method(flow), LB_REASON_ICMP_RELATED);
+	return lb_xmit_icmp(ctx, packet, dest, lb_found_method(flow));
 }
 
 static LB_INLINE struct lb_result lb_icmp_to_client(struct lb_ctx *ctx, const struct lb_image_header *image,
 						    const struct lb_packet *packet, const struct lb_quote *quote,
 						    const struct lb_found *reply)
 {
-	struct lb_rewrite change = {.source = 1};
 	const struct lb_dest *dest;
 	struct lb_way_back back;
 
 	if (!lb_read_way_back(ctx, packet->now, reply, &back))
 		return lb_pass(LB_REASON_ICMP_UNRELATED);
-	change.to = back.address;
-	change.to_port = back.port;
 	if (packet->ttl <= 1)
 		return lb_drop(LB_REASON_TTL_EXPIRED_SILENT);
-	if (lb_nat_quote(ctx, packet, quote, &change))
+	if (lb_nat_quote(ctx, packet, quote, &back.address, back.port | LB_END_SOURCE))
 		return lb_drop(LB_REASON_TRUNCATED);
 	dest = lb_dest_or_empty(ctx, image, back.flow.dest);
 	if (dest->flags & LB_DEST_PRESENT)
 		lb_count_out(ctx, back.flow.dest, dest->service, packet->length);
-	return lb_xmit_reply(ctx, image, packet, &change, &back.client, LB_REASON_ICMP_RELATED);
+	return lb_xmit_reply(ctx, image, packet, &back, LB_REASON_ICMP_RELATED);
 }
 
 static LB_INLINE struct lb_result lb_forward_icmp(struct lb_ctx *ctx, const struct lb_image_header *image,
@@ -149,22 +179,22 @@ static LB_INLINE struct lb_result lb_forward_icmp(struct lb_ctx *ctx, const stru
 	struct lb_icmp *icmp = lb_at(ctx, packet->l4, sizeof(*icmp));
 	struct lb_quote quote = {0};
 	struct lb_found found;
-	int fault;
+	u32 index;
 
 	if (lb_any_fragment(packet))
 		return lb_pass(LB_REASON_FRAGMENT_UNKNOWN);
 	if (length < sizeof(*icmp) || !icmp)
 		return lb_drop(LB_REASON_TRUNCATED);
-	if (!lb_icmp_is_error(icmp->type))
+	if (!lb_icmp_is_error(packet, icmp->type))
 		return lb_pass(LB_REASON_ICMP_QUERY);
-	fault = lb_parse_quote(ctx, packet, &quote);
-	if (fault == LB_REASON_ICMP_UNRELATED ||
-	    !lb_conn_find(ctx, packet->now, &quote.key, lb_key_hash(ctx, &quote.key), &found))
-		return fault == LB_PARSED || fault == LB_REASON_ICMP_UNRELATED ? lb_pass(LB_REASON_ICMP_UNRELATED)
-									       : lb_drop(fault);
+	index = lb_find_quoted(ctx, packet, &quote);
+	if (quote.fault != LB_PARSED && quote.fault != LB_REASON_ICMP_UNRELATED)
+		return lb_drop(quote.fault);
+	if (!lb_found_again(ctx, index, quote.control, &found))
+		return lb_pass(LB_REASON_ICMP_UNRELATED);
 	if (lb_martian(packet))
 		return lb_drop(LB_REASON_BAD_SOURCE);
-	if (lb_csum_fold(lb_range_sum(ctx, packet->l4, length)) != 0xffff)
+	if (!lb_icmp_valid(ctx, packet, length))
 		return lb_drop(LB_REASON_BAD_CHECKSUM);
 	if (lb_control_kind(found.control) == LB_CONN_REPLY)
 		return lb_icmp_to_client(ctx, image, packet, &quote, &found);

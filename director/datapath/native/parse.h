@@ -9,8 +9,7 @@
 #ifndef LB_PARSE_H
 #define LB_PARSE_H
 
-#include "csum.h"
-#include "reason.h"
+#include "extension.h"
 
 enum {
 	LB_L3 = LB_ETH_HLEN, /* where the IP header begins: an untagged frame */
@@ -23,7 +22,7 @@ struct lb_key {
 	struct lb_addr destination;
 	be16 sport;
 	be16 dport;
-	u8 protocol;
+	u8 protocol; /* ICMPv6 is LB_IPPROTO_ICMP here, which IPv6 has no other use for */
 	u8 family;
 	u8 kind; /* enum lb_conn_kind: flows and fragments live in one table */
 	u8 unused;
@@ -32,18 +31,28 @@ struct lb_key {
 struct lb_packet {
 	u64 hash; /* of the key */
 	struct lb_key key;
-	u32 now;      /* ms on the data path's clock: one time for all that a packet does */
-	u32 l4;	      /* offset of the transport header */
-	u16 length;   /* IP total length, bytes */
-	u16 fragment; /* flags and offset, host order */
-	be16 id;
-	u8 ttl;
+	u32 now; /* ms on the data path's clock: one time for all that a packet does */
+	be32 id;
+	u16 l4;	      /* offset of the transport header */
+	u16 length;   /* of the IP packet with its header, bytes */
+	u16 fragment; /* flags and offset as IPv4 has them, host order; IPv6 forbids fragments always */
+	u8 ttl;	      /* hop limit */
 	u8 tcp_flags;
 };
 
 static LB_INLINE struct lb_ipv4 *lb_ipv4_at(struct lb_ctx *ctx, u32 offset)
 {
 	return (struct lb_ipv4 *)lb_at(ctx, offset, sizeof(struct lb_ipv4));
+}
+
+static LB_INLINE struct lb_ipv6 *lb_ipv6_at(struct lb_ctx *ctx, u32 offset)
+{
+	return (struct lb_ipv6 *)lb_at(ctx, offset, sizeof(struct lb_ipv6));
+}
+
+static LB_INLINE int lb_is_ipv6(const struct lb_packet *packet)
+{
+	return packet->key.family == LB_FAMILY_IPV6;
 }
 
 static LB_INLINE int lb_later_fragment(const struct lb_packet *packet)
@@ -95,12 +104,30 @@ static LB_INLINE int lb_ipv4_valid(struct lb_ctx *ctx, const struct lb_packet *p
 }
 
 /* A source that no other host can have (RFC 1812 §5.3.7): Linux drops such packets before IPVS sees them. */
+static LB_INLINE int lb_martian_ipv4(be32 address)
+{
+	u32 source = lb_ntohl(address);
+
+	return source == 0 || source == 0xffffffff || source >> 24 == 127 || source >> 28 == 0xe;
+}
+
+/* Unspecified, loopback and multicast (RFC 4291 §2), and an IPv4 address in IPv6's form, which Linux takes for none. */
+static LB_INLINE int lb_martian_ipv6(const struct lb_addr *source)
+{
+	u32 last = lb_ntohl(source->word[3]);
+
+	if ((source->word[0] | source->word[1]) == 0 &&
+	    (source->word[2] == lb_htonl(0xffff) || (source->word[2] == 0 && last <= 1)))
+		return 1;
+	return (source->word[0] & lb_htonl(0xff000000)) == lb_htonl(0xff000000);
+}
+
 static LB_INLINE int lb_martian(const struct lb_packet *packet)
 {
-	u32 source = lb_ntohl(packet->key.source.word[0]);
+	const struct lb_addr *source = &packet->key.source;
 
-	return source == 0 || source == 0xffffffff || source >> 24 == 127 || source >> 28 == 0xe ||
-	       lb_addr_equal(&packet->key.source, &packet->key.destination);
+	return lb_addr_equal(source, &packet->key.destination) ||
+	       (lb_is_ipv6(packet) ? lb_martian_ipv6(source) : lb_martian_ipv4(source->word[0]));
 }
 
 /* Read the ports, and TCP's flags. A later fragment has none of them. */
@@ -137,12 +164,72 @@ static LB_INLINE int lb_parse_short(struct lb_ctx *ctx)
 {
 	const struct lb_eth *eth = lb_at(ctx, 0, sizeof(*eth));
 
-	return eth && eth->type != lb_htons(LB_ETH_P_IP) ? LB_REASON_NOT_IP : LB_REASON_TRUNCATED;
+	return eth && eth->type != lb_htons(LB_ETH_P_IP) && eth->type != lb_htons(LB_ETH_P_IPV6) ? LB_REASON_NOT_IP
+												 : LB_REASON_TRUNCATED;
+}
+
+/* Read what follows the IP header, by its protocol. */
+static LB_INLINE int lb_parse_transport(struct lb_ctx *ctx, struct lb_packet *packet)
+{
+	if (packet->key.protocol == LB_IPPROTO_ICMP)
+		return LB_PARSED;
+	if (packet->key.protocol != LB_IPPROTO_TCP && packet->key.protocol != LB_IPPROTO_UDP)
+		return LB_REASON_NOT_BALANCED;
+	return lb_later_fragment(packet) ? LB_PARSED : lb_parse_ports(ctx, packet);
+}
+
+/* Check the IPv6 header, and find the transport header. */
+static LB_INLINE int lb_parse_ipv6_header(struct lb_ctx *ctx, struct lb_packet *packet, struct lb_headers *headers)
+{
+	const struct lb_ipv6 *ip = lb_ipv6_at(ctx, LB_L3);
+	u32 length;
+
+	if (!ip)
+		return LB_REASON_TRUNCATED;
+	length = sizeof(*ip) + lb_ntohs(ip->payload_length);
+	if (ip->version_class >> 4 != 6 || length > 0xffff)
+		return LB_REASON_BAD_HEADER;
+	if (lb_frame_length(ctx) < LB_L3 + length)
+		return LB_REASON_TRUNCATED;
+	packet->length = length;
+	packet->ttl = ip->hop_limit;
+	packet->key.source = lb_addr_read(&ip->source);
+	packet->key.destination = lb_addr_read(&ip->destination);
+	*headers = (struct lb_headers){
+	    .at = LB_L3 + sizeof(*ip), .end = LB_L3 + length, .fragment = LB_IP_DF, .protocol = ip->next_header};
+	return lb_pass_extensions(ctx, headers);
+}
+
+/* A later fragment may say that it has another protocol than its first: RFC 8200 §4.5 tells them by addresses and id. */
+LB_SUBPROGRAM int lb_parse_ipv6(struct lb_ctx *ctx, struct lb_packet *packet)
+{
+	struct lb_headers headers;
+	int fault;
+
+	if (!packet)
+		return LB_REASON_TRUNCATED;
+	fault = lb_parse_ipv6_header(ctx, packet, &headers);
+	if (fault)
+		return fault;
+	packet->key.family = LB_FAMILY_IPV6;
+	packet->key.protocol = headers.protocol;
+	packet->l4 = headers.at;
+	packet->fragment = headers.fragment;
+	packet->id = headers.id;
+	if (lb_later_fragment(packet)) {
+		packet->key.protocol = LB_IPPROTO_FRAGMENT;
+		return LB_PARSED;
+	}
+	if (headers.protocol == LB_IPPROTO_ICMP)
+		return LB_REASON_NOT_BALANCED;
+	if (headers.protocol == LB_IPPROTO_ICMPV6)
+		packet->key.protocol = LB_IPPROTO_ICMP;
+	return lb_parse_transport(ctx, packet);
 }
 
 /*
  * Parse down to the ports. LB_PARSED, or the enum lb_reason why the frame is none of ours, unless its IP header's
- * checksum is wrong: lb_ipv4_valid() judges that, for all frames with an `l4`.
+ * checksum is wrong: lb_ipv4_valid() judges that, for all of IPv4 family.
  */
 static LB_INLINE int lb_parse(struct lb_ctx *ctx, struct lb_packet *packet)
 {
@@ -151,22 +238,18 @@ static LB_INLINE int lb_parse(struct lb_ctx *ctx, struct lb_packet *packet)
 
 	if (!start)
 		return lb_parse_short(ctx);
+	if (start->eth.type == lb_htons(LB_ETH_P_IPV6))
+		return lb_parse_ipv6(ctx, packet);
 	if (start->eth.type != lb_htons(LB_ETH_P_IP))
 		return LB_REASON_NOT_IP;
 	fault = lb_parse_ipv4(ctx, packet, &start->ip);
-	if (fault != LB_PARSED)
-		return fault;
-	if (packet->key.protocol == LB_IPPROTO_ICMP)
-		return LB_PARSED;
-	if (packet->key.protocol != LB_IPPROTO_TCP && packet->key.protocol != LB_IPPROTO_UDP)
-		return LB_REASON_NOT_BALANCED;
-	return lb_later_fragment(packet) ? LB_PARSED : lb_parse_ports(ctx, packet);
+	return fault == LB_PARSED ? lb_parse_transport(ctx, packet) : fault;
 }
 
 /* A reason that parsing gave, as a result: left to the stack, or dropped. */
 static LB_INLINE struct lb_result lb_unparsed(int reason)
 {
-	int pass = reason == LB_REASON_NOT_IP || reason == LB_REASON_NOT_BALANCED;
+	int pass = reason == LB_REASON_NOT_IP || reason == LB_REASON_NOT_BALANCED || reason == LB_REASON_EXTENSIONS;
 
 	return pass ? lb_pass(reason) : lb_drop(reason);
 }

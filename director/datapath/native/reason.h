@@ -16,8 +16,9 @@ enum lb_verdict {
 };
 
 #define LB_REASONS(X)                                                                                                  \
-	X(NOT_IP, PASS, "not an IPv4 frame (ARP, IPv6, VLAN and others): left to the local stack")                     \
+	X(NOT_IP, PASS, "neither an IPv4 nor an IPv6 frame (ARP, VLAN and others): left to the local stack")           \
 	X(NOT_BALANCED, PASS, "an IP protocol that no service balances: left to the local stack")                      \
+	X(EXTENSIONS, PASS, "more IPv6 extension headers than are followed: left to the local stack")                  \
 	X(NO_SERVICE, PASS, "no service has this address, protocol and port: left to the local stack")                 \
 	X(ICMP_QUERY, PASS, "an ICMP message that is no error, such as a ping: left to the local stack")               \
 	X(ICMP_UNRELATED, PASS, "an ICMP error about no connection we know: left to the local stack")                  \

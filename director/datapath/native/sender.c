@@ -2,9 +2,7 @@
 /* The batch of frames on their way out: see sender.h. */
 #include "sender.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_ether.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -33,6 +31,7 @@ static int lb_sender_take(struct lb_sink *sink, u32 ifindex, u8 *frame, u32 leng
 	sender->offload[i] = *offload;
 	sender->part[i][1] = (struct iovec){frame, length};
 	sender->address[i].sll_ifindex = ifindex;
+	memcpy(&sender->address[i].sll_protocol, frame + offsetof(struct lb_eth, type), sizeof(be16));
 	if (++sender->queued == LB_BATCH)
 		lb_sender_flush(sender);
 	return 0;
@@ -55,8 +54,7 @@ int lb_sender_open(struct lb_sender *sender)
 		return failed;
 	}
 	for (u32 i = 0; i < LB_BATCH; i++) {
-		sender->address[i] = (struct sockaddr_ll){
-		    .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP), .sll_halen = ETH_ALEN};
+		sender->address[i] = (struct sockaddr_ll){.sll_family = AF_PACKET, .sll_halen = ETH_ALEN};
 		sender->part[i][0] = (struct iovec){&sender->offload[i], sizeof(sender->offload[i])};
 		sender->message[i].msg_hdr = (struct msghdr){.msg_name = &sender->address[i],
 							     .msg_namelen = sizeof(sender->address[i]),

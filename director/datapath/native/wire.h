@@ -15,6 +15,7 @@ typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
+typedef __s16 s16;
 typedef __s32 s32;
 typedef __s64 s64;
 #else
@@ -23,6 +24,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int16_t s16;
 typedef int32_t s32;
 typedef int64_t s64;
 #endif
@@ -78,12 +80,21 @@ enum {
 	LB_ETH_P_IP = 0x0800,
 	LB_ETH_P_IPV6 = 0x86dd,
 	LB_IPPROTO_ICMP = 1,
+	LB_IPPROTO_HOPOPTS = 0, /* IPv6 extension headers: those of RFC 8200 §4.1, and AH */
 	LB_IPPROTO_IPIP = 4,
 	LB_IPPROTO_TCP = 6,
 	LB_IPPROTO_UDP = 17,
+	LB_IPPROTO_IPV6 = 41,
+	LB_IPPROTO_ROUTING = 43,
+	LB_IPPROTO_FRAGMENT = 44,
+	LB_IPPROTO_AH = 51,
+	LB_IPPROTO_ICMPV6 = 58,
+	LB_IPPROTO_DSTOPTS = 60,
 	LB_IP_DF = 0x4000,
 	LB_IP_MF = 0x2000,
 	LB_IP_OFFSET = 0x1fff,
+	LB_IPV6_MORE = 0x0001, /* of a fragment header */
+	LB_IPV6_OFFSET = 0xfff8,
 	LB_TCP_FIN = 0x01,
 	LB_TCP_SYN = 0x02,
 	LB_TCP_RST = 0x04,
@@ -122,6 +133,56 @@ struct lb_ipv4 {
 } LB_WIRE;
 _Static_assert(sizeof(struct lb_ipv4) == 20, "IPv4 header, RFC 791");
 
+/* An address as it stands in a frame, where a struct lb_addr would be taken for better aligned than it is. */
+struct lb_wire_addr {
+	be32 word[4];
+} LB_WIRE;
+
+struct lb_ipv6 {
+	u8 version_class; /* the traffic class's upper half in the lower four bits */
+	u8 class_label;	  /* its lower half in the upper four */
+	be16 label;
+	be16 payload_length;
+	u8 next_header;
+	u8 hop_limit;
+	struct lb_wire_addr source;
+	struct lb_wire_addr destination;
+} LB_WIRE;
+_Static_assert(sizeof(struct lb_ipv6) == 40, "IPv6 header, RFC 8200");
+
+/* What an extension header begins with; of a fragment's, all of it. */
+struct lb_extension {
+	u8 next_header;
+	u8 length;     /* in 8 bytes, beyond the first 8; AH in 4 bytes, beyond the first 8 */
+	be16 fragment; /* offset and flags */
+	be32 id;
+} LB_WIRE;
+_Static_assert(sizeof(struct lb_extension) == 8, "fragment header, RFC 8200 §4.5");
+
+static LB_INLINE u8 lb_ipv6_class(const struct lb_ipv6 *ip)
+{
+	return (u8)(ip->version_class << 4) | ip->class_label >> 4;
+}
+
+/* Write version and traffic class, and no flow label. */
+static LB_INLINE void lb_ipv6_set_class(struct lb_ipv6 *ip, u8 class)
+{
+	ip->version_class = 0x60 | class >> 4;
+	ip->class_label = (u8)(class << 4);
+	ip->label = 0;
+}
+
+static LB_INLINE struct lb_addr lb_addr_read(const struct lb_wire_addr *from)
+{
+	return (struct lb_addr){.word = {from->word[0], from->word[1], from->word[2], from->word[3]}};
+}
+
+static LB_INLINE void lb_addr_write(struct lb_wire_addr *to, const struct lb_addr *from)
+{
+	for (int i = 0; i < 4; i++)
+		to->word[i] = from->word[i];
+}
+
 struct lb_tcp {
 	be16 source;
 	be16 destination;
@@ -147,7 +208,7 @@ struct lb_icmp {
 	u8 type;
 	u8 code;
 	be16 checksum;
-	be16 unused; /* of "unused" and "next-hop MTU", RFC 792 and RFC 1191 */
+	be16 unused; /* of "unused" and "next-hop MTU", RFC 792 and RFC 1191; ICMPv6's MTU is both, RFC 4443 §3.2 */
 	be16 mtu;
 } LB_WIRE;
 _Static_assert(sizeof(struct lb_icmp) == 8, "ICMP header, RFC 792");

@@ -55,7 +55,7 @@ static void lb_worker_forward(struct lb_worker *worker, struct lb_ctx *ctx, stru
 	ctx->end = ctx->high = frame->data + frame->length;
 	ctx->low = frame->low;
 	ctx->offload = frame->offload;
-	ctx->outer.version_ihl = 0;
+	ctx->outer.length = 0;
 	result = lb_forward(ctx, lb_image(ctx));
 	if (result.verdict == LB_TRANSMIT && lb_emit(ctx, &result, &worker->sender.sink))
 		result.reason = LB_REASON_TX_FAILED;

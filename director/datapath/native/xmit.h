@@ -8,35 +8,42 @@
 #ifndef LB_XMIT_H
 #define LB_XMIT_H
 
-#include "entry.h"
+#include "flow.h"
 #include "lookup.h"
+#include "nat_ipv6.h"
 #include "reply.h"
 
 enum {
-	LB_MIN_MTU = 68, /* RFC 791 */
-	LB_TUNNEL_OVERHEAD = sizeof(struct lb_ipv4),
-	LB_ECN_CE = 3,
-	LB_ECN_ECT0 = 2,
-	LB_TCP_CHECKSUM = 16, /* offsets of the fields */
-	LB_UDP_CHECKSUM = 6,
+	LB_MIN_MTU = 68,	/* RFC 791 */
+	LB_MIN_MTU_IPV6 = 1280, /* RFC 8200 §5 */
 };
 
-static LB_INLINE void lb_write_macs(struct lb_eth *eth, const u8 *dst, const u8 *src)
+static LB_INLINE void lb_write_eth(struct lb_eth *eth, const u8 *dst, const u8 *src, u8 family)
 {
 	__builtin_memcpy(eth->dst, dst, LB_ETH_ALEN);
 	__builtin_memcpy(eth->src, src, LB_ETH_ALEN);
-	eth->type = lb_htons(LB_ETH_P_IP);
+	eth->type = family == LB_FAMILY_IPV6 ? lb_htons(LB_ETH_P_IPV6) : lb_htons(LB_ETH_P_IP);
 }
 
-static LB_INLINE void lb_decrement_ttl(struct lb_ipv4 *ip)
+/* Take one hop off what the packet has left to live. 0, or negative where there is no header. */
+static LB_INLINE int lb_lower_ttl(struct lb_ctx *ctx, const struct lb_packet *packet)
 {
-	be16 from = lb_htons((u16)(ip->ttl << 8 | ip->protocol));
+	struct lb_ipv4 *ip = lb_ipv4_at(ctx, LB_L3);
+	be16 from;
 
+	if (!ip)
+		return -1;
+	if (lb_is_ipv6(packet)) { /* its hop limit lies within IPv4's header, and there is no checksum */
+		((struct lb_ipv6 *)ip)->hop_limit--;
+		return 0;
+	}
+	from = lb_htons((u16)(ip->ttl << 8 | ip->protocol));
 	ip->ttl--;
 	lb_csum_replace16(&ip->checksum, from, lb_htons((u16)(ip->ttl << 8 | ip->protocol)));
+	return 0;
 }
 
-/* One end of a flow as NAT rewrites it. `port_offset`: of the port in the transport header. */
+/* One end of an IPv4 flow as NAT rewrites it. */
 struct lb_rewrite {
 	be32 from, to;
 	be16 from_port, to_port;
@@ -104,33 +111,17 @@ static LB_INLINE int lb_nat(struct lb_ctx *ctx, const struct lb_packet *packet, 
 	return 0;
 }
 
-/* The outer header of IP in IP (RFC 2003): TTL, TOS and DF are the inner packet's; ECN by RFC 6040's normal mode. */
-static LB_INLINE int lb_tunnel(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_dest *dest)
-{
-	struct lb_ipv4 *inner = lb_ipv4_at(ctx, LB_L3);
-	struct lb_ipv4 outer = {.version_ihl = 0x45, .protocol = LB_IPPROTO_IPIP};
-
-	if (!inner)
-		return -1;
-	outer.tos = inner->tos;
-	if ((inner->tos & LB_ECN_MASK) == LB_ECN_CE)
-		outer.tos = (inner->tos & ~LB_ECN_MASK) | LB_ECN_ECT0;
-	outer.fragment = inner->fragment & lb_htons(LB_IP_DF);
-	outer.id = outer.fragment ? 0 : lb_ip_id(ctx);
-	outer.ttl = inner->ttl;
-	outer.total_length = lb_htons(packet->length + sizeof(outer));
-	outer.source = dest->source.word[0];
-	outer.destination = dest->addr.word[0];
-	lb_ipv4_checksum(&outer);
-	return lb_push_outer(ctx, &outer);
-}
-
-/* The largest IP packet that fits on the way to this destination. */
+/*
+ * The largest IP packet that fits on the way to this destination. 0: a tunnel over IPv6 that has no room for IPv6's least
+ * MTU, into which kernel IPVS sends nothing.
+ */
 static LB_INLINE u16 lb_dest_mtu(const struct lb_dest *dest, u16 method)
 {
-	u16 mtu = method == LB_TUN ? dest->mtu - LB_TUNNEL_OVERHEAD : dest->mtu;
+	u16 overhead = method == LB_TUN ? lb_tunnel_overhead(dest) : 0;
 
-	return mtu < LB_MIN_MTU || dest->mtu < LB_MIN_MTU ? LB_MIN_MTU : mtu;
+	if (overhead && (dest->flags & LB_DEST_IPV6) && dest->mtu < LB_MIN_MTU_IPV6 + overhead)
+		return 0;
+	return dest->mtu < LB_MIN_MTU + overhead ? LB_MIN_MTU : dest->mtu - overhead;
 }
 
 /*
@@ -153,8 +144,7 @@ static LB_INLINE u32 lb_size(struct lb_ctx *ctx, const struct lb_packet *packet,
 /* Too big, and it forbids fragments. */
 static LB_INLINE int lb_too_big(struct lb_ctx *ctx, const struct lb_packet *packet, u16 mtu, u16 method)
 {
-	return lb_size(ctx, packet, method) > mtu && (packet->fragment & LB_IP_DF) &&
-	       packet->key.protocol != LB_IPPROTO_ICMP;
+	return lb_size(ctx, packet, method) > mtu && (packet->fragment & LB_IP_DF);
 }
 
 static LB_INLINE int lb_apply_method(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_dest *dest,
@@ -168,9 +158,24 @@ static LB_INLINE int lb_apply_method(struct lb_ctx *ctx, const struct lb_packet 
 	if (method == LB_TUN)
 		return lb_tunnel(ctx, packet, dest);
 	/* An ICMP error's embedded header was rewritten already (icmp.h), and its outer address with it. */
-	if (method == LB_NAT && packet->key.protocol != LB_IPPROTO_ICMP)
-		return lb_nat(ctx, packet, &change);
-	return 0;
+	if (method != LB_NAT || packet->key.protocol == LB_IPPROTO_ICMP)
+		return 0;
+	return lb_is_ipv6(packet) ? lb_nat_ipv6(ctx, packet, &dest->addr, change.to_port) : lb_nat(ctx, packet, &change);
+}
+
+/* Send a packet, whose TTL has been lowered and which fits, to its destination by its flow's method. */
+static LB_INLINE struct lb_result lb_send(struct lb_ctx *ctx, const struct lb_packet *packet,
+					  const struct lb_dest *dest, u16 method, enum lb_reason reason)
+{
+	struct lb_eth *eth;
+
+	if (lb_apply_method(ctx, packet, dest, method))
+		return lb_drop(LB_REASON_NO_ROOM);
+	eth = lb_at(ctx, 0, sizeof(*eth));
+	if (!eth)
+		return lb_drop(LB_REASON_TRUNCATED);
+	lb_write_eth(eth, dest->dest_mac, dest->source_mac, packet->key.family);
+	return lb_transmit(reason, dest->ifindex, dest->mtu);
 }
 
 /* Send a packet to its destination by its flow's method, as `reason` says; or answer it, or drop it. */
@@ -178,48 +183,66 @@ static LB_INLINE struct lb_result lb_xmit(struct lb_ctx *ctx, const struct lb_pa
 					  const struct lb_dest *dest, u16 method, enum lb_reason reason)
 {
 	u16 mtu = lb_dest_mtu(dest, method);
-	struct lb_ipv4 *ip = lb_ipv4_at(ctx, LB_L3);
-	struct lb_eth *eth;
 
 	if (!(dest->flags & LB_DEST_RESOLVED))
 		return lb_drop(LB_REASON_DEST_UNRESOLVED);
 	if (packet->ttl <= 1)
-		return lb_time_exceeded(ctx, packet, packet->key.destination.word[0]);
-	if (!ip)
+		return lb_time_exceeded(ctx, packet, &packet->key.destination);
+	if (lb_lower_ttl(ctx, packet))
 		return lb_drop(LB_REASON_TRUNCATED);
-	lb_decrement_ttl(ip);
 	if (lb_too_big(ctx, packet, mtu, method))
-		return lb_frag_needed(ctx, packet, mtu, packet->key.destination.word[0]);
-	if (lb_apply_method(ctx, packet, dest, method))
-		return lb_drop(LB_REASON_NO_ROOM);
-	eth = lb_at(ctx, 0, sizeof(*eth));
-	if (!eth)
+		return lb_frag_needed(ctx, packet, mtu, &packet->key.destination);
+	return lb_send(ctx, packet, dest, method, reason);
+}
+
+/* The same for an ICMP error, about which there is none. IPv6's must not be larger than the way, IPv4's is cut. */
+static LB_INLINE struct lb_result lb_xmit_icmp(struct lb_ctx *ctx, const struct lb_packet *packet,
+					       const struct lb_dest *dest, u16 method)
+{
+	if (!(dest->flags & LB_DEST_RESOLVED))
+		return lb_drop(LB_REASON_DEST_UNRESOLVED);
+	if (packet->ttl <= 1)
+		return lb_drop(LB_REASON_TTL_EXPIRED_SILENT);
+	if (lb_lower_ttl(ctx, packet))
 		return lb_drop(LB_REASON_TRUNCATED);
-	lb_write_macs(eth, dest->dest_mac, dest->source_mac);
-	return lb_transmit(reason, dest->ifindex, dest->mtu);
+	if (lb_is_ipv6(packet) && packet->length > lb_dest_mtu(dest, method))
+		return lb_drop(LB_REASON_TOO_BIG_SILENT);
+	return lb_send(ctx, packet, dest, method, LB_REASON_ICMP_RELATED);
+}
+
+/* Give a NAT server's reply the VIP's address and port. */
+static LB_INLINE int lb_nat_back(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_way_back *back)
+{
+	struct lb_rewrite change = {.source = 1,
+				    .from = packet->key.source.word[0],
+				    .from_port = packet->key.sport,
+				    .to = back->address.word[0],
+				    .to_port = back->port};
+
+	if (lb_is_ipv6(packet))
+		return lb_nat_ipv6(ctx, packet, &back->address, back->port | LB_END_SOURCE);
+	return lb_nat(ctx, packet, &change);
 }
 
 /* Send a NAT reply, which has hops left to live, on to the client, by the way that the client's own packets came. */
 static LB_INLINE struct lb_result lb_xmit_reply(struct lb_ctx *ctx, const struct lb_image_header *image,
-						const struct lb_packet *packet, const struct lb_rewrite *change,
-						const struct lb_client *client, enum lb_reason reason)
+						const struct lb_packet *packet, const struct lb_way_back *back,
+						enum lb_reason reason)
 {
-	const struct lb_link *link = lb_link_find(ctx, image, client->ifindex);
-	struct lb_ipv4 *ip = lb_ipv4_at(ctx, LB_L3);
+	const struct lb_link *link = lb_link_find(ctx, image, back->client.ifindex);
 	struct lb_eth *eth;
 
 	if (!link)
 		return lb_drop(LB_REASON_DEST_UNRESOLVED);
-	if (!ip)
+	if (lb_lower_ttl(ctx, packet))
 		return lb_drop(LB_REASON_TRUNCATED);
-	lb_decrement_ttl(ip);
-	if (packet->key.protocol != LB_IPPROTO_ICMP && lb_nat(ctx, packet, change))
+	if (packet->key.protocol != LB_IPPROTO_ICMP && lb_nat_back(ctx, packet, back))
 		return lb_drop(LB_REASON_TRUNCATED);
 	eth = lb_at(ctx, 0, sizeof(*eth));
 	if (!eth)
 		return lb_drop(LB_REASON_TRUNCATED);
-	lb_write_macs(eth, client->mac, link->mac);
-	return lb_transmit(reason, client->ifindex, link->mtu);
+	lb_write_eth(eth, back->client.mac, link->mac, packet->key.family);
+	return lb_transmit(reason, back->client.ifindex, link->mtu);
 }
 
 #endif
