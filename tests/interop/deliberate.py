@@ -11,17 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from netaddr import IPAddress
 from scapy.layers.inet import IP
 from scapy.layers.l2 import ARP, Ether
 
+from director.model.service import endpoint
+from tests.interop import parsed
 from tests.interop.exchange import Inject
-from tests.interop.guard import RELATED, Endpoint, Owner, ends, owner, services, translated
+from tests.interop.families import FAMILIES
+from tests.interop.guard import Owner, is_among, is_served, owner, translated
+from tests.interop.parsed import Endpoint, Parsed
 from tests.interop.recording import Out, Reaction
-from tests.packets.case import Packet
 from tests.packets.checksum import ETHERNET, with_header_checksum
 from tests.packets.network import DIRECTOR, VIP, Setting
 
 IPIP = 4
+DIRECTORS = frozenset(family.director for family in FAMILIES)
 SOURCE_ROUTES = {3, 9}  # loose and strict, without the copy flag and the class
 
 
@@ -54,7 +59,8 @@ class Deliberate:
 
 
 def is_fragment(step: Inject) -> bool:
-    return step.frame[12:14] == b"\x08\x00" and bool(int.from_bytes(step.frame[20:22], "big") & 0x3FFF)
+    packet = parsed.frame(step.frame)
+    return packet is not None and packet.is_fragment
 
 
 def _in_fragments(seen: Seen) -> bool:
@@ -81,20 +87,23 @@ def _without_options(out: tuple[Out, ...]) -> list[tuple[int, bytes]]:
 
 
 def _is_source_routed(seen: Seen) -> bool:
-    options = {option.option for option in Ether(seen.step.frame)[IP].options}
+    frame = Ether(seen.step.frame)
+    options = {option.option for option in frame[IP].options} if IP in frame else set()
     return bool(options & SOURCE_ROUTES) and not seen.kernel.out
 
 
 def _is_from_the_director(seen: Seen) -> bool:
-    return bool(Ether(seen.step.frame)[IP].src == DIRECTOR) and not seen.kernel.out
+    packet = parsed.frame(seen.step.frame)
+    return packet is not None and packet.source in DIRECTORS and not seen.kernel.out
 
 
 def _is_a_servers_own(seen: Seen) -> bool:
     """The kernel routed it on as it was; we kept it."""
-    packet = Ether(seen.step.frame)[IP]
-    routed = [Ether(frame)[IP].src for _, frame in seen.kernel.out] == [packet.src]
-    from_server = packet.proto in (6, 17) and ends(packet)[0] in translated(seen.setting) | seen.lingering
-    return seen.respects == ("frames",) and from_server and routed and not seen.ours.out
+    packet = parsed.frame(seen.step.frame)
+    if packet is None or not packet.has_ports() or seen.respects != ("frames",) or seen.ours.out:
+        return False
+    left = [found.source for _, frame in seen.kernel.out if (found := parsed.frame(frame))]
+    return left == [packet.source] and is_among(packet.ends()[0], translated(seen.setting) | seen.lingering)
 
 
 def _is_of_a_deleted_service(seen: Seen) -> bool:
@@ -103,14 +112,20 @@ def _is_of_a_deleted_service(seen: Seen) -> bool:
         or owner(seen.step.frame, seen.setting, seen.lingering) is not Owner.STACK
     ):
         return False
-    configured = {f"{address}:{port}" for _, address, port in services(seen.setting)}
-    orphans = {entry.client for entry in seen.kernel.entries if entry.virtual not in configured}
-    return any(f"{address}:{port}" in orphans for _, address, port in ends(Ether(seen.step.frame)[IP]))
+    packet = parsed.frame(seen.step.frame)
+    orphans = {
+        entry.client
+        for entry in seen.kernel.entries
+        if not is_served((entry.protocol, *end_of(entry.virtual)), seen.setting)
+    }
+    return packet is not None and any(
+        endpoint(IPAddress(address), port) in orphans for _, address, port in packet.ends()
+    )
 
 
 def _quotes_a_later_fragment(seen: Seen) -> bool:
     quoted = _quoted(seen.step)
-    return quoted is not None and bool(quoted.frag) and not seen.ours.out
+    return quoted is not None and quoted.offset > 0 and not seen.ours.out
 
 
 def _waits_for_the_vips_mac(seen: Seen) -> bool:
@@ -127,14 +142,19 @@ def _is_about_a_tunnel(seen: Seen) -> bool:
 
 def _quotes_tunnel(step: Inject) -> bool:
     quoted = _quoted(step)
-    return quoted is not None and bool(quoted.proto == IPIP) and bool(quoted.src == DIRECTOR)
+    return quoted is not None and quoted.protocol == IPIP and quoted.source == DIRECTOR
 
 
-def _quoted(step: Inject) -> Packet | None:
+def _quoted(step: Inject) -> Parsed | None:
     """Return the packet that an ICMP error quotes."""
-    packet = Ether(step.frame)[IP]
-    body = bytes(packet)[packet.ihl * 4 :]
-    return IP(body[8:]) if packet.proto == 1 and body[0] in RELATED and len(body) >= 28 else None
+    packet = parsed.frame(step.frame)
+    return packet.quoted() if packet else None
+
+
+def end_of(text: str) -> tuple[str, int]:
+    """Split what model.endpoint() put together."""
+    address, _, port = text.rpartition(":")
+    return address.strip("[]"), int(port)
 
 
 def _shows_in_no_frame(_seen: Seen) -> bool:

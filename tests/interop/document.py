@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.interop import recording
 from tests.interop.deliberate import DIFFERENCES
 from tests.interop.normal import FREEDOMS
-from tests.interop.topics import TOPICS
+from tests.interop.topics import PENDING, TOPICS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "ipvs-parity.md"
 HEAD = """# Parity with kernel IPVS
@@ -50,7 +50,7 @@ def page() -> str:
 
 
 def topics() -> Iterator[tuple[str, ...]]:
-    for topic in TOPICS:
+    for topic in (topic for topic in TOPICS if topic not in PENDING):
         frames = recording.sizes(topic)
         yield topic.replace("_", " "), str(len(frames)), str(sum(frames)), recording.kernel(topic)
 

@@ -7,18 +7,19 @@ director as a whole can be held against a kernel as a whole where no eBPF is.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from enum import Enum
 
-from scapy.layers.inet import ICMP, IP
-from scapy.layers.l2 import Ether
+from netaddr import IPAddress
 
-from director.model import ForwardingMethod
-from tests.packets.case import Packet
+from director.model import ForwardingMethod, MarkRule
+from tests.interop.families import FAMILIES
+from tests.interop.parsed import ICMP, ICMPV6, WITH_PORTS, Endpoint, Parsed
+from tests.interop.parsed import frame as parsed
 from tests.packets.network import Setting
 
-RELATED = (3, 4, 11)
-Endpoint = tuple[int, str, int]  # protocol, address, port
+ANY_PORT = 0
 
 
 class Owner(Enum):
@@ -31,30 +32,62 @@ class Owner(Enum):
 
 def owner(frame: bytes, setting: Setting, lingering: frozenset[Endpoint] = frozenset()) -> Owner:
     """Say whose a frame is; `lingering`: translated servers that services had and have no more."""
-    if frame[12:14] != b"\x08\x00" or len(frame) < 34 or frame[14] >> 4 != 4 or frame[14] & 15 < 5:
+    packet = parsed(frame)
+    if packet is None:
         return Owner.STACK
-    packet = Ether(frame)[IP]
-    if packet.frag:
+    if packet.offset or (packet.is_fragment and not packet.has_ports()):
         return Owner.SHARED if _may_be_ours(packet, setting) else Owner.STACK
-    if packet.proto == 1:
+    if packet.protocol in (ICMP, ICMPV6):
         return Owner.SHARED if _quotes_ours(packet, setting) else Owner.STACK
-    source, target = ends(packet)
-    known = target in services(setting) or source in translated(setting) | lingering
+    if packet.protocol not in WITH_PORTS:
+        return Owner.STACK
+    source, target = packet.ends()
+    known = is_served(target, setting) or is_among(source, translated(setting) | lingering)
     return Owner.DIRECTOR if known else Owner.STACK
+
+
+def is_among(end: Endpoint, ends: Iterable[Endpoint]) -> bool:
+    """Whether these ends have this one, or its address with every port."""
+    protocol, address, _ = end
+    return end in ends or (protocol, address, ANY_PORT) in ends
+
+
+def is_served(end: Endpoint, setting: Setting) -> bool:
+    return is_among(end, services(setting)) or any(fits(end, rule) for rule in marked(setting))
 
 
 def services(setting: Setting) -> frozenset[Endpoint]:
     keys = (service.key for service in setting.configuration.services)
-    return frozenset((key.protocol.number, str(key.address), key.port) for key in keys)
+    return frozenset((key.protocol.number, str(key.address), key.port) for key in keys if not key.mark)
+
+
+def marked(setting: Setting) -> tuple[MarkRule, ...]:
+    """Return the rules whose mark has a service of their family."""
+    keys = {(s.key.mark, s.key.address.version) for s in setting.configuration.services if s.key.mark}
+    return tuple(r for r in setting.configuration.marks if (r.mark, r.network.version) in keys)
+
+
+def fits(end: Endpoint, rule: MarkRule) -> bool:
+    protocol, address, port = end
+    right = rule.protocol is None or rule.protocol.number == protocol
+    return right and IPAddress(address) in rule.network and rule.first_port <= port <= rule.last_port
+
+
+def has_local_node(setting: Setting) -> bool:
+    """Whether some destination is the director itself, so that its stack has the last word."""
+    own = {family.director for family in FAMILIES} | {family.vip for family in FAMILIES}
+    services_now = setting.configuration.services
+    return any(str(each.address) in own for service in services_now for each in service.destinations)
 
 
 def translated(setting: Setting) -> frozenset[Endpoint]:
     """Return the servers' ends of what NAT rewrites."""
     return frozenset(
-        (service.key.protocol.number, str(destination.address), destination.port)
+        (protocol, str(destination.address), destination.port)
         for service in setting.configuration.services
         for destination in service.destinations
         if destination.method is ForwardingMethod.NAT
+        for protocol in (WITH_PORTS if service.key.mark else (service.key.protocol.number,))
     )
 
 
@@ -66,26 +99,20 @@ def lingering(before: Setting, after: Setting) -> frozenset[Endpoint]:
     return translated(left) - translated(after)
 
 
-def ends(packet: Packet) -> tuple[Endpoint, Endpoint]:
-    ports = bytes(packet)[packet.ihl * 4 :][:4]
-    source, target = int.from_bytes(ports[:2], "big"), int.from_bytes(ports[2:], "big")
-    return (packet.proto, packet.src, source), (packet.proto, packet.dst, target)
-
-
-def _may_be_ours(packet: Packet, setting: Setting) -> bool:
+def _may_be_ours(packet: Parsed, setting: Setting) -> bool:
     to = {address for _, address, _ in services(setting)}
     of = {address for _, address, _ in translated(setting)}
-    return packet.dst in to or packet.src in of
+    in_rule = any(IPAddress(packet.target) in rule.network for rule in marked(setting))
+    return packet.target in to or packet.source in of or in_rule
 
 
-def _quotes_ours(packet: Packet, setting: Setting) -> bool:
-    body = bytes(packet)[packet.ihl * 4 :]
-    if ICMP not in packet or len(body) < 8 + 20 or body[0] not in RELATED or body[8] >> 4 != 4:
+def _quotes_ours(packet: Parsed, setting: Setting) -> bool:
+    quoted = packet.quoted()
+    if quoted is None or quoted.protocol not in WITH_PORTS:
         return False
-    quoted = IP(body[8:])
-    if quoted.proto not in (6, 17) or len(body) < 8 + quoted.ihl * 4 + 4:
+    if quoted.offset:
+        return quoted.source in {address for _, address, _ in services(setting)}
+    if not quoted.has_ports():
         return False
-    source, target = ends(quoted)
-    if quoted.frag:
-        return source[1] in {address for _, address, _ in services(setting)}
-    return source in services(setting) or target in translated(setting)
+    source, target = quoted.ends()
+    return is_served(source, setting) or is_among(target, translated(setting))

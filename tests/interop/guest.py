@@ -26,9 +26,9 @@ CLONE_NEWNET = 0x40000000
 POWER_OFF = 0x4321FEDC
 EVERY_PROTOCOL = socket.htons(3)
 FAR_ENDS = ("out1", "in1")
+REPORTS = bytes.fromhex("333300000016")  # where a host reports its IPv6 multicast groups to, unasked
 SILENCE = 0.02  # seconds: forwarding is done before a send returns; this is for what the kernel puts off
 STATISTICS = 2.6  # seconds until the kernel has summed up its counters
-SETTLING = 0.1  # after a deletion the kernel may flush entries in the background
 AT_ONCE = 24  # exchanges that wait for their counters
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -82,12 +82,20 @@ class Lab:
         self.senders[end].send(bytes.fromhex(frame))
         return self.heard()
 
-    def heard(self) -> list[list[str]]:
+    def burst(self, frames: list[list[str]]) -> list[list[str]]:
+        """Send frame after frame; collect what comes out meanwhile."""
+        heard = []
+        for end, frame in frames:
+            self.senders[end].send(bytes.fromhex(frame))
+            heard += self.heard(silence=0)
+        return heard + self.heard()
+
+    def heard(self, silence: float = SILENCE) -> list[list[str]]:
         """Collect what has come out, in order, until it is silent."""
         frames = []
-        while select.select([self.tap], [], [], SILENCE)[0]:
+        while select.select([self.tap], [], [], silence)[0]:
             frame, (end, _, kind, *_) = self.tap.recvfrom(1 << 17)
-            if end in FAR_ENDS and kind != socket.PACKET_OUTGOING:
+            if end in FAR_ENDS and kind != socket.PACKET_OUTGOING and frame[:6] != REPORTS:
                 frames.append([end, frame.hex()])
         return frames
 
@@ -95,9 +103,11 @@ class Lab:
         self.write(step["write"])
         for command in step["ip"]:
             run("ip", *command)
+        for command in step["tc"]:
+            run("tc", *command)
         for command in step["ipvsadm"]:
             run("ipvsadm", *command)
-        time.sleep(SETTLING if step["settles"] else 0)
+        time.sleep(step["settles"])
 
 
 def entries() -> list[list[str]]:
@@ -127,8 +137,8 @@ def counters() -> list[list[str]]:
         if words[0] == "->":
             found.append([service, *words[1:]])
         else:
-            service = " ".join(words[:2])
-            found.append([service, "", *words[2:]])
+            service = " ".join(words[:-5])
+            found.append([service, "", *words[-5:]])
     return sorted(found)
 
 
@@ -136,10 +146,10 @@ def ask(job: dict[str, Any], exchange: dict[str, Any], ready: int) -> dict[str, 
     """Walk through one exchange. `ready` is closed when only the counters are still to come."""
     lab, answers = Lab(job["network"]), []
     for step in exchange["steps"]:
-        if "frame" not in step:
+        if "write" in step:
             lab.configure(step)
             continue
-        out = lab.send(step["end"], step["frame"])
+        out = lab.burst(step["burst"]) if "burst" in step else lab.send(step["end"], step["frame"])
         answers.append(
             {"out": out, "entries": entries(), "loads": loads()} if exchange["ipvs"] else {"out": out}
         )

@@ -16,12 +16,16 @@ from tests.packets.case import Entry
 from tests.packets.checksum import ETHERNET, put, with_header_checksum
 
 DONT_FRAGMENT = 0x4000
+ICMPV6 = 58
 LATE = range(3)  # seconds
 
 FREEDOMS: Mapping[str, str] = MappingProxyType(
     {
         "IPv4 identification of a packet that the director makes (ICMP error, outer header), without DF": (
             "each side chooses it; the fragments of one packet must still share it"
+        ),
+        "IPv6 flow label of an ICMPv6 error that the director makes": (
+            "the kernel's is a hash with a secret of the host; RFC 6437 leaves it to the sender"
         ),
         "Remaining time of a connection": (
             "the kernel shows whole seconds, rounded down, and its clock goes on while an exchange is "
@@ -45,10 +49,21 @@ def _numbered(frame: bytes, arrived: bytes, chosen: dict[bytes, int]) -> bytes:
     at = ETHERNET + 4
     identification = frame[at : at + 2]
     may_be_cut = not int.from_bytes(frame[at + 2 : at + 4], "big") & DONT_FRAGMENT
+    if frame[12:14] == b"\x86\xdd":
+        return _unlabelled(frame, arrived)
     if frame[12:14] != b"\x08\x00" or not may_be_cut or identification == arrived[at : at + 2]:
         return frame
     number = chosen.setdefault(identification, len(chosen) + 1)
     return with_header_checksum(put(frame, at, number))
+
+
+def _unlabelled(frame: bytes, arrived: bytes) -> bytes:
+    """Blank the flow label of an ICMPv6 packet that is not the one that arrived."""
+    its_own = frame[ETHERNET + 8 : ETHERNET + 24] != arrived[ETHERNET + 8 : ETHERNET + 24]
+    if frame[ETHERNET + 6] != ICMPV6 or not its_own:
+        return frame
+    label = bytes([frame[ETHERNET + 1] & 0xF0, 0, 0])
+    return frame[: ETHERNET + 1] + label + frame[ETHERNET + 4 :]
 
 
 def disagreements(kernel: Reaction, ours: Reaction, arrived: bytes) -> tuple[str, ...]:

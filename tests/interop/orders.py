@@ -1,60 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator types to bring a kernel director to a setting: the lab's network, and ipvsadm's commands.
+"""What an operator types to bring a kernel director to a setting: ipvsadm's commands, and those beside it.
 
-Pure: settings in, commands out. The lab inside User-Mode Linux is the packet table's network, MACs and
-all, so that frames can be compared whole.
+Pure: settings in, commands out. The marks, which the kernel's IPVS only reads, are traffic control's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
-from director.model import Destination, ForwardingMethod, ServiceKey, Tunables, VirtualService
-from tests.packets.network import (
-    DIRECTOR,
-    INSIDE,
-    INSIDE_MAC,
-    MTU,
-    OUTSIDE,
-    OUTSIDE_MAC,
-    ROUTER,
-    ROUTER_MAC,
-    SERVER_MACS,
-    Setting,
-)
+from netaddr import IPAddress
 
-ENDS = {OUTSIDE: "out1", INSIDE: "in1"}
-INTERFACES = {end: interface for interface, end in ENDS.items()}
+from director.model import (
+    Destination,
+    ForwardingMethod,
+    MarkRule,
+    Protocol,
+    ServiceKey,
+    Timeouts,
+    Tunables,
+    TunnelChecksum,
+    TunnelType,
+    VirtualService,
+)
+from tests.interop.families import family_of
+from tests.packets.network import MTU, Setting
+
 METHODS = {ForwardingMethod.DR: "-g", ForwardingMethod.TUN: "-i", ForwardingMethod.NAT: "-m"}
-MODULES = ("veth", "ipip", "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_wlc", "ip_vs_sh", "ip_vs_mh")
-KERNEL_TUNABLES = ("conn_reuse_mode", "expire_nodest_conn", "sloppy_tcp")
+CHECKSUMS = {
+    TunnelChecksum.NONE: "--tun-nocsum",
+    TunnelChecksum.CHECKSUM: "--tun-csum",
+    TunnelChecksum.REMOTE: "--tun-remcsum",
+}
+KERNELS_NOT = ("icmp_msgs_per_sec", "sync_threshold", "sync_period")  # by that name
+KERNEL_TUNABLES = tuple(field.name for field in fields(Tunables) if field.name not in KERNELS_NOT)
+SETTABLE = ("tcp_established", "tcp_fin_wait", "udp")  # by ipvsadm --set, in its order
+INGRESS = ("out0", "in0")
+DEFENCES = ("drop_entry", "drop_packet", "secure_tcp")
+AT_ONCE, FLUSHING, DEFENDING = 0, 0.1, 1.5  # seconds until the kernel has done what it puts off
 
 Step = dict[str, Any]
-
-
-def network(addresses: tuple[str, ...]) -> Step:
-    """Build the lab: veth pairs outside and inside, neighbours known, and these addresses on the director."""
-    pairs = (("out", OUTSIDE_MAC, f"{_beside(ROUTER)}/24"), ("in", INSIDE_MAC, f"{DIRECTOR}/24"))
-    commands = ["link set lo up", *(f"address add {address}/32 dev lo" for address in addresses)]
-    for name, mac, address in pairs:
-        commands += [
-            f"link add {name}0 address {mac} type veth peer name {name}1",
-            f"address add {address} dev {name}0",
-            f"link set {name}0 up",
-            f"link set {name}1 up",
-        ]
-    commands += [
-        f"route add default via {ROUTER} dev out0",
-        f"neigh add {ROUTER} lladdr {ROUTER_MAC} dev out0 nud permanent",
-        *(f"neigh add {server} lladdr {mac} dev in0 nud permanent" for server, mac in SERVER_MACS.items()),
-    ]
-    every = {f"net/ipv4/conf/{which}/rp_filter": "0" for which in ("all", "default")}
-    return {
-        "before": {**every, "net/ipv6/conf/all/disable_ipv6": "1", "net/ipv6/conf/default/disable_ipv6": "1"},
-        "ip": commands,
-        "after": {"net/ipv4/ip_forward": "1", "net/ipv4/icmp_ratelimit": "0"},
-    }
 
 
 def commands(old: Setting | None, new: Setting) -> Step:
@@ -64,18 +50,26 @@ def commands(old: Setting | None, new: Setting) -> Step:
     typed: list[tuple[str, ...]] = [("-D", *_key(key)) for key in was if key not in now]
     for key, service in now.items():
         typed += _changes(was.get(key), service)
+    typed += _timeouts(old.configuration.timeouts if old else Timeouts(), new.configuration.timeouts)
+    written = dict(_tunables(old.configuration.tunables if old else Tunables(), new.configuration.tunables))
     return {
-        "write": dict(_tunables(old.configuration.tunables if old else None, new.configuration.tunables)),
+        "write": written,
         "ip": list(_routes(old, new)),
+        "tc": list(_marks(old.configuration.marks if old else (), new.configuration.marks)),
         "ipvsadm": typed,
-        "settles": any(word[0] in ("-d", "-D") for word in typed),
+        "settles": _settling(typed, written),
     }
 
 
+def _settling(typed: list[tuple[str, ...]], written: dict[str, str]) -> float:
+    if any(path.rsplit("/", 1)[1] in DEFENCES for path in written):
+        return DEFENDING
+    return FLUSHING if any(word[0] in ("-d", "-D") for word in typed) else AT_ONCE
+
+
 def _changes(old: VirtualService | None, new: VirtualService) -> Iterator[tuple[str, ...]]:
-    flags = ("-b", ",".join(sorted(flag.value for flag in new.flags))) if new.flags else ()
-    if old is None or (old.scheduler, old.flags) != (new.scheduler, new.flags):
-        yield ("-A" if old is None else "-E", *_key(new.key), "-s", new.scheduler.value, *flags)
+    if old is None or _options(old) != _options(new):
+        yield ("-A" if old is None else "-E", *_key(new.key), *_options(new))
     was = {destination.endpoint: destination for destination in old.destinations} if old else {}
     now = {destination.endpoint: destination for destination in new.destinations}
     for name in was:
@@ -86,27 +80,90 @@ def _changes(old: VirtualService | None, new: VirtualService) -> Iterator[tuple[
             yield ("-e" if name in was else "-a", *_key(new.key), *_destination(destination))
 
 
-def _key(key: ServiceKey) -> tuple[str, str]:
-    return f"--{key.protocol.value}-service", f"{key.address}:{key.port}"
+def _options(service: VirtualService) -> tuple[str, ...]:
+    flags = ("-b", ",".join(sorted(flag.value for flag in service.flags))) if service.flags else ()
+    lasting: tuple[str, ...] = ()
+    if service.persistence:
+        lasting = ("-p", str(service.persistence.timeout), *_mask(service.persistence.mask))
+    one_packet = ("-o",) if service.one_packet else ()
+    return ("-s", service.scheduler.value, *lasting, *one_packet, *flags)
+
+
+def _mask(mask: IPAddress | None) -> tuple[str, ...]:
+    if mask is None:
+        return ()
+    return ("-M", str(mask) if mask.version == 4 else str(mask.netmask_bits()))
+
+
+def _key(key: ServiceKey) -> tuple[str, ...]:
+    if key.mark:
+        return ("-f", str(key.mark), *(("-6",) if key.address.version == 6 else ()))
+    return f"--{key.protocol.value}-service", str(key).split(":", 1)[1]
 
 
 def _destination(destination: Destination) -> tuple[str, ...]:
-    return "-r", destination.endpoint, METHODS[destination.method], "-w", str(destination.weight)
+    limits = ("-x", str(destination.upper), "-y", str(destination.lower)) if destination.upper else ()
+    method = METHODS[destination.method]
+    return (
+        "-r",
+        destination.endpoint,
+        method,
+        "-w",
+        str(destination.weight),
+        *limits,
+        *(_tunnel(destination) if destination.method is ForwardingMethod.TUN else ()),
+    )
 
 
-def _tunables(old: Tunables | None, new: Tunables) -> Iterator[tuple[str, str]]:
+def _tunnel(destination: Destination) -> tuple[str, ...]:
+    tunnel = destination.tunnel
+    if tunnel.type is TunnelType.IPIP:
+        return ()
+    port = ("--tun-port", str(tunnel.port)) if tunnel.type is TunnelType.GUE else ()
+    return ("--tun-type", tunnel.type.value, *port, CHECKSUMS[tunnel.checksum])
+
+
+def _timeouts(old: Timeouts, new: Timeouts) -> Iterator[tuple[str, ...]]:
+    """Set what differs; 0 keeps what is."""
+    seconds = [getattr(new, name) * (getattr(old, name) != getattr(new, name)) for name in SETTABLE]
+    if any(seconds):
+        yield ("--set", *map(str, seconds))
+
+
+def _tunables(old: Tunables, new: Tunables) -> Iterator[tuple[str, str]]:
     for name in KERNEL_TUNABLES:
-        if old is None or getattr(old, name) != getattr(new, name):
+        if getattr(old, name) != getattr(new, name):
             yield f"net/ipv4/vs/{name}", str(getattr(new, name))
+    threshold = (new.sync_threshold, new.sync_period)
+    if (old.sync_threshold, old.sync_period) != threshold:
+        yield "net/ipv4/vs/sync_threshold", "{} {}".format(*threshold)
+
+
+def _marks(old: tuple[MarkRule, ...], new: tuple[MarkRule, ...]) -> Iterator[tuple[str, ...]]:
+    """Say the rules that mark what arrives, the first that fits; nothing when they stay."""
+    if old == new:
+        return
+    for end in INGRESS:
+        if old:
+            yield "qdisc", "del", "dev", end, "ingress"
+        yield "qdisc", "add", "dev", end, "ingress"
+        for preference, rule in enumerate(new, start=1):
+            for protocol in (rule.protocol,) if rule.protocol else tuple(Protocol):
+                yield ("filter", "add", "dev", end, "ingress", *_mark(rule, protocol, preference))
+
+
+def _mark(rule: MarkRule, protocol: Protocol, preference: int) -> tuple[str, ...]:
+    ether, number = ("ipv6", 1) if rule.network.version == 6 else ("ip", 0)
+    order = str(2 * preference + number)  # a preference is of one family only
+    ports = f"{rule.first_port}-{rule.last_port}" if rule.first_port < rule.last_port else f"{rule.last_port}"
+    some = () if (rule.first_port, rule.last_port) == (0, 65535) else ("dst_port", ports)
+    fits = ("flower", "ip_proto", protocol.value, "dst_ip", str(rule.network), *some)
+    return ("protocol", ether, "pref", order, *fits, "action", "skbedit", "mark", str(rule.mark))
 
 
 def _routes(old: Setting | None, new: Setting) -> Iterator[tuple[str, ...]]:
     for address, way in new.hops.items():
         if way.mtu != (old.hops[address].mtu if old else MTU):
-            route = (f"{address}/32", "dev", "in0", "src", DIRECTOR, "mtu", str(way.mtu))
+            length, source = (32, 128)[address.version == 6], family_of(str(address)).director
+            route = (f"{address}/{length}", "dev", "in0", "src", source, "mtu", str(way.mtu))
             yield "route", "replace", *route
-
-
-def _beside(router: str) -> str:
-    """Return the director's own address in the router's network."""
-    return router.rsplit(".", 1)[0] + ".2"

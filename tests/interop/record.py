@@ -20,8 +20,9 @@ from typing import Any
 
 from tests.interop import recording
 from tests.interop.exchange import Exchange, Inject
-from tests.interop.guard import Owner, owner
-from tests.interop.orders import ENDS, MODULES, commands, network
+from tests.interop.guard import Owner, has_local_node, owner
+from tests.interop.lab import ENDS, MODULES, network
+from tests.interop.orders import commands
 from tests.interop.topics import TOPICS
 
 GUEST = Path(__file__).parent / "guest.py"
@@ -45,7 +46,10 @@ def main(topics: tuple[str, ...]) -> None:
         "exchanges": [*map(described, exchanges), *map(bare, chunks(tuple(frames.values())))],
     }
     kernel, said = ask(job)
+    failed = [f"{name}: {each['error']}" for name, each in said.items() if "error" in each]
     for topic, each in wanted.items():
+        if any("error" in said[exchange.name] for exchange in each):
+            continue
         rows = ((exchange.name, answered(exchange, said)) for exchange in each)
         print(recording.write(topic, kernel, rows))
     answers = [
@@ -55,11 +59,14 @@ def main(topics: tuple[str, ...]) -> None:
         for answer in said[name]["answers"]
     ]
     print(recording.write(recording.STACK, kernel, zip(frames, answers, strict=True)))
+    if failed:
+        raise RecordingError("\n".join(failed))
 
 
 def addresses(exchanges: list[Exchange]) -> tuple[str, ...]:
-    settings = (setting for exchange in exchanges for setting in exchange.settings())
-    return tuple(sorted({str(s.key.address) for setting in settings for s in setting.configuration.services}))
+    settings = {id(setting): setting for exchange in exchanges for setting in exchange.settings()}
+    services = (service for setting in settings.values() for service in setting.configuration.services)
+    return tuple(sorted({str(service.key.address) for service in services if not service.key.mark}))
 
 
 def described(exchange: Exchange) -> dict[str, Any]:
@@ -79,12 +86,12 @@ def sent(step: Inject) -> dict[str, str]:
 
 
 def stack_frames(exchanges: Iterator[Exchange]) -> Mapping[str, Inject]:
-    """Collect the frames that are the host's own."""
+    """Collect the frames that are the host's own, or may be since a destination is the host itself."""
     return {
         step.digest: step
         for exchange in exchanges
         for setting, step in exchange.injections()
-        if owner(step.frame, setting) is Owner.STACK
+        if owner(step.frame, setting) is Owner.STACK or has_local_node(setting)
     }
 
 
@@ -117,9 +124,6 @@ def ask(job: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         if (room / "error").exists():
             raise RecordingError((room / "error").read_text())
         said = [json.loads(path.read_text()) for path in (room / "answers").iterdir()]
-        for each in said:
-            if "error" in each:
-                raise RecordingError(f"{each['name']}: {each['error']}")
         if len(said) != len(job["exchanges"]):
             raise RecordingError(f"{len(said)} answers to {len(job['exchanges'])} exchanges")
         return (room / "release").read_text(), {each["name"]: each for each in said}

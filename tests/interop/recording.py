@@ -16,13 +16,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.interop.orders import INTERFACES
+from netaddr import IPAddress
+
+from director.model.service import endpoint
+from tests.interop.lab import INTERFACES
 from tests.packets.case import Counts, Entry, State
 
 DIRECTORY = Path(__file__).parent / "recordings"
 STACK = "stack"
 SHORTEST = 16  # bytes of a frame that are worth a reference
-PROTOCOLS = {"TCP": 6, "UDP": 17}
+PROTOCOLS = {"IP": 0, "TCP": 6, "UDP": 17, "SCTP": 132}  # IP: a template of a firewall mark's service
 
 Out = tuple[int, bytes]  # the interface a frame leaves by, and the frame
 Load = tuple[str, str, int, int]  # service, destination, active, inactive
@@ -57,7 +60,9 @@ def write(topic: str, kernel: str, lines: Iterable[tuple[str, Any]]) -> Path:
 
 @cache
 def read(topic: str) -> Mapping[str, Any]:
-    loaded: Mapping[str, Any] = json.loads((DIRECTORY / f"{topic}.json").read_text())
+    """Read a topic's recording; of a topic that was never recorded it is empty."""
+    path = DIRECTORY / f"{topic}.json"
+    loaded: Mapping[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     return loaded
 
 
@@ -136,8 +141,7 @@ def _reactions(answers: Iterable[Mapping[str, Any]], arrived: Iterable[bytes]) -
 
 
 def _load(service: str, destination: str, active: str, inactive: str) -> Load:
-    protocol, end = service.split()
-    return _service(f"{protocol} {_end(end)}"), _end(destination), int(active), int(inactive)
+    return _service_in_hex(service), _end(destination), int(active), int(inactive)
 
 
 def _entry(protocol: str, client: str, virtual: str, destination: str, state: str, expires: str) -> Entry:
@@ -146,14 +150,25 @@ def _entry(protocol: str, client: str, virtual: str, destination: str, state: st
 
 
 def _end(text: str) -> str:
-    """Read an address and port as the kernel writes them: C0000201:0050."""
-    address, port = text.split(":")
-    return ".".join(str(byte) for byte in bytes.fromhex(address)) + f":{int(port, 16)}"
+    """Read an address and port as the kernel writes them: C0000201:0050, [2001:0db8:...:0001]:0050."""
+    address, _, port = text.rpartition(":")
+    if ":" in address:
+        return endpoint(IPAddress(address.strip("[]")), int(port, 16))
+    return endpoint(IPAddress(int(address, 16), version=4), int(port, 16))
+
+
+def _service_in_hex(text: str) -> str:
+    """Read a service as the kernel writes it; a mark's does not say its family."""
+    protocol, end = text.split()
+    return f"mark:{int(end, 16)}" if protocol == "FWM" else f"{protocol.lower()}:{_end(end)}"
 
 
 def _service(text: str) -> str:
-    protocol, end = text.split()
-    return f"{protocol.lower()}:{end}"
+    """Read a service as ipvsadm writes it: TCP 192.0.2.1:80, FWM 7, FWM 8 IPv6."""
+    protocol, *words = text.split()
+    if protocol == "FWM":
+        return f"mark{'6' if len(words) > 1 else ''}:{words[0]}"
+    return f"{protocol.lower()}:{words[0]}"
 
 
 def _counts(words: Iterable[str]) -> Counts:

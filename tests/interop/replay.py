@@ -7,7 +7,8 @@ The data path is the packet table's host; the stack is the kernel's, as recorded
 from __future__ import annotations
 
 from tests.interop.exchange import Exchange, Inject
-from tests.interop.guard import Endpoint, Owner, lingering, owner
+from tests.interop.guard import Owner, lingering, owner
+from tests.interop.parsed import Endpoint
 from tests.interop.recording import Counters, Load, Out, Reaction, stack_answer
 from tests.packets.case import Answer, Arrival, Counts, DestinationCounts, Verdict
 from tests.packets.compare import wire

@@ -7,7 +7,7 @@ import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
-from tests.interop.comparison import exchanges, recorded
+from tests.interop.comparison import able, recorded
 from tests.interop.deliberate import is_fragment
 from tests.interop.delivery import Delivered, Receiver
 from tests.interop.exchange import Exchange
@@ -20,7 +20,7 @@ from tests.packets.transform import fragments_of
 AMBIGUOUS = "the same identification again, in another connection, follows that one"
 FRAGMENTED = [
     (topic, exchange)
-    for topic, some in exchanges().items()
+    for topic, some in able().items()
     for exchange in some
     if exchange.name != AMBIGUOUS and any(is_fragment(step) for _, step in exchange.injections())
 ]
