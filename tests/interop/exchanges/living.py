@@ -164,7 +164,6 @@ def methods() -> Iterator[Exchange]:
 def gone() -> Iterator[Exchange]:
     """Servers and services deleted and added again, in another order, with another weight or method."""
     both = service(*to(DR, V4.one, V4.two))
-    one = replace(both, destinations=both.destinations[:1])
     turned = replace(both, destinations=both.destinations[::-1])
     yield Exchange(
         "both servers deleted, and back in the other order",

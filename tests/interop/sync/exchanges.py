@@ -12,7 +12,7 @@ from scapy.layers.l2 import Ether
 from scapy.layers.sctp import SCTP, SCTPChunkCookieEcho, SCTPChunkData, SCTPChunkInit
 from scapy.packet import Packet
 
-from tests.interop.orders import network
+from tests.interop.lab import network
 from tests.packets.network import CLIENT, INSIDE_MAC, ONE, OUTSIDE_MAC, ROUTER_MAC, SERVER_MACS, VIP
 
 MODULES = ("veth", "ipv6", "ipip", "ip_vs", "ip_vs_rr")
