@@ -20,6 +20,7 @@ from director.cli import (
     service,
     stats,
     status,
+    sync,
     tuning,
 )
 from director.cli.calling import Root
@@ -41,6 +42,7 @@ for command in (
     tuning.sysctl,
     tuning.timeouts,
     connections.connections,
+    sync.sync,
     stats.stats,
     status.status,
     config.config,

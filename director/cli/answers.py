@@ -147,3 +147,19 @@ class Status(TypedDict):
     frames_lost: int
     next_hops: list[NextHop]
     addresses: list[str]
+
+
+class SyncDaemon(TypedDict):
+    role: str
+    interface: str
+    syncid: int
+    maxlen: int
+    group: str
+    port: int
+    ttl: int
+    why_not: str | None
+    datagrams: int
+    entries: int
+    dropped: int
+    unknown: int
+    waiting: int

@@ -22,6 +22,7 @@ A_SERVICE = "a service such as tcp:192.0.2.1:80"
 A_MASK = "a mask such as 255.255.255.0, or a prefix length"
 PORTS = "a port, a range such as 8000-8100, or any"
 ANY_PORT = (0, 65535)
+A_GROUP = "a multicast address such as 224.0.0.81"
 A_NETWORK = "an address or network such as 198.51.100.0/24"
 
 _ENDPOINT = re.compile(r"(?:\[(?P<six>[^\[\]]*)\]|(?P<four>[^:\[\]]*)):(?P<port>[^:]*)")
@@ -140,6 +141,14 @@ def parse_network(text: str) -> IPNetwork:
         return IPNetwork(text)
     except (AddrFormatError, ValueError):
         raise refusal(text, A_NETWORK) from None
+
+
+def parse_group(text: str) -> IPAddress:
+    """Read a multicast address."""
+    found = address_or_none(text)
+    if found is None or not found.is_multicast():
+        raise refusal(text, A_GROUP)
+    return found
 
 
 def address_or_none(text: str) -> IPAddress | None:

@@ -19,7 +19,9 @@ from director.model.service import (
     Tunnel,
     TunnelChecksum,
     VirtualService,
+    endpoint,
 )
+from director.model.sync import SyncDaemon
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,26 @@ class MarksReordered:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncAdded:
+    """The director begins to synchronise its connections in another role."""
+
+    daemon: SyncDaemon
+
+    def __str__(self) -> str:
+        return f"+ sync {' '.join(_sync_words(self.daemon))}"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRemoved:
+    """The director gives up a role."""
+
+    daemon: SyncDaemon
+
+    def __str__(self) -> str:
+        return f"- sync {' '.join(_sync_words(self.daemon))}"
+
+
+@dataclass(frozen=True, slots=True)
 class DestinationsReordered:
     """A service's real servers stand in another order, which schedulers that take turns follow."""
 
@@ -169,6 +191,8 @@ Change = (
     | MarkAdded
     | MarkRemoved
     | MarksReordered
+    | SyncAdded
+    | SyncRemoved
     | ServicesReordered
 )
 
@@ -183,6 +207,8 @@ def diff(before: Configuration, after: Configuration) -> tuple[Change, ...]:
         *_settings_changes("timeouts", before.timeouts, after.timeouts),
         *_settings_changes("sysctl", before.tunables, after.tunables),
         *_marks_changes(before.marks, after.marks),
+        *(SyncRemoved(each) for each in before.sync if each not in after.sync),
+        *(SyncAdded(each) for each in after.sync if each not in before.sync),
         *_services_changes(before, after),
     )
 
@@ -263,6 +289,12 @@ def _service_facts(service: VirtualService) -> tuple[tuple[str, str], ...]:
 def _service_words(service: VirtualService) -> Iterator[str]:
     facts = _service_facts(service)
     return (f"{name} {value}" for name, value in facts if value != "none")
+
+
+def _sync_words(daemon: SyncDaemon) -> tuple[str, ...]:
+    where = endpoint(daemon.group, daemon.port)
+    words = (daemon.role.value, f"interface {daemon.interface}", f"syncid {daemon.syncid}", f"group {where}")
+    return (*words, f"ttl {daemon.ttl}", f"maxlen {daemon.longest}")
 
 
 def _destination_facts(destination: Destination) -> tuple[tuple[str, str], ...]:

@@ -24,6 +24,7 @@ from director.config.fields import (
     Family,
     FamilyField,
     FlagsField,
+    GroupField,
     InterfaceField,
     MarkField,
     MaskField,
@@ -33,6 +34,7 @@ from director.config.fields import (
     OptionalProtocolField,
     PortField,
     PortsField,
+    RoleField,
     SchedulerField,
     SecondsField,
     TunnelField,
@@ -55,6 +57,7 @@ from director.model.service import (
     TunnelType,
     VirtualService,
 )
+from director.model.sync import GROUP, PORT, SyncDaemon, SyncRole
 
 _START = Settings()
 Noun = TypeVar("Noun", Settings, Timeouts, Tunables)
@@ -153,6 +156,33 @@ class MarkDocument(Document):
             protocol=noun.protocol,
             ports=(noun.first_port, noun.last_port),
         )
+
+
+class SyncHead(Document):
+    """A synchronisation daemon without its role."""
+
+    interface: InterfaceField
+    syncid: Annotated[int, integer(0, limits.MAX_SYNCID)] = 0
+    maxlen: Annotated[int, integer(0, limits.MAX_SYNC_LENGTH)] = 0
+    group: Annotated[GroupField, Field(default_factory=lambda: GROUP)]
+    port: Annotated[int, integer(1, limits.MAX_PORT)] = PORT
+    ttl: Annotated[int, integer(1, limits.MAX_TTL)] = 1
+
+    def as_daemon(self, role: SyncRole) -> SyncDaemon:
+        return SyncDaemon(role, self.interface, self.syncid, self.maxlen, self.group, self.port, self.ttl)
+
+
+class SyncDocument(SyncHead):
+    """A synchronisation daemon: the director tells others of its connections, or is told of theirs."""
+
+    role: RoleField
+
+    def to_noun(self) -> SyncDaemon:
+        return self.as_daemon(self.role)
+
+    @classmethod
+    def of(cls, noun: SyncDaemon) -> SyncDocument:
+        return cls.model_construct(**{each.name: getattr(noun, each.name) for each in fields(noun)})
 
 
 class DestinationDocument(Document):
@@ -271,6 +301,7 @@ class ConfigurationDocument(Document):
     timeouts: TimeoutsTable = TimeoutsTable()
     sysctl: SysctlTable = SysctlTable()
     mark: Annotated[tuple[MarkDocument, ...], Field(strict=False, description="a list of tables")] = ()
+    sync: Annotated[tuple[SyncDocument, ...], Field(strict=False, description="a list of tables")] = ()
     service: Annotated[tuple[ServiceDocument, ...], Field(strict=False, description="a list of tables")] = ()
 
     @classmethod
@@ -280,6 +311,7 @@ class ConfigurationDocument(Document):
             timeouts=cast("Any", TimeoutsTable).model_construct(**values(noun.timeouts)),
             sysctl=cast("Any", SysctlTable).model_construct(**values(noun.tunables)),
             mark=tuple(map(MarkDocument.of, noun.marks)),
+            sync=tuple(map(SyncDocument.of, noun.sync)),
             service=tuple(map(ServiceDocument.of, noun.services)),
         )
 

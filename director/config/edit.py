@@ -15,6 +15,7 @@ from director.config.errors import ConfigError, Conflict, Fault
 from director.model.configuration import Configuration
 from director.model.connection import Endpoint
 from director.model.service import Destination, MarkRule, ServiceKey, VirtualService
+from director.model.sync import SyncDaemon, SyncRole
 
 Noun = TypeVar("Noun", VirtualService, Destination)
 Edit = Callable[[Noun], Noun]
@@ -106,6 +107,20 @@ def delete_mark(configuration: Configuration, rule: MarkRule) -> Configuration:
     if rule not in configuration.marks:
         raise _conflict(Conflict.MISSING, "no such mark rule", str(rule), "a rule that exists")
     return replace(configuration, marks=tuple(each for each in configuration.marks if each != rule))
+
+
+def put_sync(configuration: Configuration, daemon: SyncDaemon) -> Configuration:
+    """Begin to synchronise in a role, or go on in it otherwise."""
+    others = tuple(each for each in configuration.sync if each.role is not daemon.role)
+    both = sorted((*others, daemon), key=lambda each: list(SyncRole).index(each.role))
+    return replace(configuration, sync=tuple(both))
+
+
+def delete_sync(configuration: Configuration, role: SyncRole) -> Configuration:
+    """Give up a role."""
+    if configuration.sync_daemon(role) is None:
+        raise _conflict(Conflict.MISSING, "no such sync daemon", role.value, "a role that it has")
+    return replace(configuration, sync=tuple(each for each in configuration.sync if each.role is not role))
 
 
 def missing_service(key: ServiceKey) -> ConfigError:

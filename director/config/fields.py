@@ -22,10 +22,12 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from director.config import limits
 from director.config.address import (
+    A_GROUP,
     A_MASK,
     A_NETWORK,
     AN_ENDPOINT,
     PORTS,
+    parse_group,
     parse_mask,
     parse_network,
     parse_ports,
@@ -44,6 +46,7 @@ from director.model.service import (
     TunnelChecksum,
     TunnelType,
 )
+from director.model.sync import SyncRole
 
 ANY = "any"
 AN_INTERFACE = "an interface name of at most 15 characters"
@@ -184,3 +187,5 @@ PortField = Annotated[int, integer(0, limits.MAX_PORT)]
 CountField = Annotated[int, integer(0, limits.MAX_COUNT)]
 SecondsField = Annotated[int, integer(0, limits.MAX_TIMEOUT)]
 MarkField = Annotated[int, integer(1, limits.MAX_MARK)]
+GroupField = Annotated[IPAddress, Written(parse_group, str, A_GROUP, ())]
+RoleField = Annotated[SyncRole, choice(SyncRole, "role")]

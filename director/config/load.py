@@ -27,6 +27,7 @@ from director.config.document import (
     Document,
     MarkDocument,
     ServiceHead,
+    SyncDocument,
     SysctlTable,
     TimeoutsTable,
     expectation,
@@ -36,6 +37,7 @@ from director.config.errors import ConfigError, Fault, KeyPath, key_path, show
 from director.config.limits import MAX_TEXT
 from director.model.configuration import Configuration, Settings, Timeouts, Tunables
 from director.model.service import Destination, MarkRule, ServiceKey, VirtualService
+from director.model.sync import SyncDaemon, SyncRole
 
 _POSITION = re.compile(
     r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL
@@ -106,12 +108,12 @@ def configuration_from(raw: object, file: str = "") -> Configuration:
     timeouts = _read(TimeoutsTable, top.get("timeouts", {}), ("timeouts",), faults)
     sysctl = _read(SysctlTable, top.get("sysctl", {}), ("sysctl",), faults)
     marks = _marks(top.get("mark", []), faults)
+    sync = _sync(top.get("sync", []), faults)
     services = _services(top.get("service", []), faults)
     if faults or director is None or timeouts is None or sysctl is None:
         raise ConfigError(faults, file)
-    return Configuration(
-        services, noun_of(Timeouts, timeouts), noun_of(Tunables, sysctl), noun_of(Settings, director), marks
-    )
+    options = (noun_of(Timeouts, timeouts), noun_of(Tunables, sysctl), noun_of(Settings, director))
+    return Configuration(services, *options, marks, sync)
 
 
 def service_from(raw: object) -> VirtualService:
@@ -158,6 +160,19 @@ def _marks(raw: object, faults: list[Fault]) -> tuple[MarkRule, ...]:
     ]
     faults.extend(rules.mark_faults(len(read)))
     return tuple(each.to_noun() for each in read if each is not None)
+
+
+def _sync(raw: object, faults: list[Fault]) -> tuple[SyncDaemon, ...]:
+    """Read the synchronisation daemons; the master is first, wherever it stands."""
+    found: dict[SyncRole, tuple[str, SyncDaemon]] = {}
+    for index, each in enumerate(_list(raw, ("sync",), faults)):
+        document = _read(SyncDocument, each, ("sync", index), faults)
+        where = key_path(("sync", index))
+        if document is not None and document.role in found:
+            faults.append(_twice(where, document.role.value, found[document.role][0]))
+        elif document is not None:
+            found[document.role] = where, document.to_noun()
+    return tuple(found[role][1] for role in SyncRole if role in found)
 
 
 def _services(raw: object, faults: list[Fault]) -> tuple[VirtualService, ...]:

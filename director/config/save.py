@@ -23,7 +23,7 @@ from director.config.load import configuration_from, toml_values
 from director.model.configuration import Configuration
 
 _FLAT = ("director", "timeouts", "sysctl")
-_IDENTITY = {"protocol", "address", "mark", "family", "network", "ports"}
+_IDENTITY = {"protocol", "address", "mark", "family", "network", "ports", "role"}
 _NEVER_WRITTEN: dict[str, object] = {  # each with its default, which says nothing
     "protocol": None,
     "address": None,
@@ -42,7 +42,8 @@ _NEVER_WRITTEN: dict[str, object] = {  # each with its default, which says nothi
 }
 _DEFAULTS = {**_NEVER_WRITTEN, "scheduler": "wlc", "weight": 1}
 _MARK_DEFAULTS: dict[str, object] = {"protocol": "any", "ports": "any"}
-_LISTED = {"service", "service.destination", "mark"}
+_SYNC_DEFAULTS: dict[str, object] = {"syncid": 0, "maxlen": 0, "group": "224.0.0.81", "port": 8848, "ttl": 1}
+_LISTED = {"service", "service.destination", "mark", "sync"}
 _HEADER = re.compile(r"[ \t]*\[\[?[ \t]*(?P<name>[A-Za-z]+(?:\.[A-Za-z]+)?)[ \t]*\]\]?[ \t]*(?:#.*)?")
 
 _PLAIN_WORDS = re.compile(r"[A-Za-z0-9.:\[\]-]*")
@@ -123,11 +124,12 @@ def _edited(over: str, values: Plain, wanted: Plain) -> str | None:
 
 def _read(blocks: Iterable[Block], values: Plain) -> Iterator[Block]:
     """Give each block the table that the whole text's values have in its place."""
-    services, marks = _tables(values.get("service")), _tables(values.get("mark"))
+    services = _tables(values.get("service"))
+    flat = {name: _tables(values.get(name)) for name in ("mark", "sync")}
     destinations: Iterator[Plain] = iter(())
     for block in blocks:
-        if block.name == "mark":
-            yield replace(block, table=next(marks, {}))
+        if block.name in flat:
+            yield replace(block, table=next(flat[block.name], {}))
         elif block.name == "service":
             service = next(services, {})
             destinations = _tables(service.get("destination"))
@@ -174,7 +176,8 @@ def _merged(old: list[Block], wanted: Plain) -> Iterator[Block]:
     for name in _FLAT:
         if name not in flat and wanted[name] != default[name]:
             yield _with_values(Block("\n", f"[{name}]\n", name=name), wanted[name], default[name])
-    yield from _marks(old, wanted["mark"])
+    yield from _listed("mark", old, wanted["mark"], _MARK_DEFAULTS)
+    yield from _listed("sync", old, wanted["sync"], _SYNC_DEFAULTS)
     new = ServiceBlocks(Block("\n", "[[service]]\n", name="service"))
     services = {each.head.identity: each for each in _services(old)}
     for service in wanted["service"]:
@@ -185,11 +188,13 @@ def _merged(old: list[Block], wanted: Plain) -> Iterator[Block]:
         yield from _destinations(have.destinations, service["destination"])
 
 
-def _marks(old: Iterable[Block], wanted: Iterable[Plain]) -> Iterator[Block]:
-    blocks = {block.identity: block for block in old if block.name == "mark"}
-    new = Block("\n", "[[mark]]\n", name="mark")
+def _listed(
+    name: str, old: Iterable[Block], wanted: Iterable[Plain], default: Mapping[str, object]
+) -> Iterator[Block]:
+    blocks = {block.identity: block for block in old if block.name == name}
+    new = Block("\n", f"[[{name}]]\n", name=name)
     for each in wanted:
-        yield _with_values(blocks.get(_name(each), new), each, _MARK_DEFAULTS)
+        yield _with_values(blocks.get(_name(each), new), each, default)
 
 
 def _services(old: Iterable[Block]) -> Iterator[ServiceBlocks]:
@@ -284,6 +289,8 @@ def _name(table: Mapping[str, object]) -> str:
     if "network" in table:
         words: tuple[object, ...] = (table.get("mark"), table.get("protocol", "any"), table["network"])
         return " ".join(map(str, (*words, table.get("ports", "any"))))
+    if "role" in table:
+        return f"sync {table['role']}"
     if table.get("mark"):
         return f"mark {table['mark']} {table.get('family', 'ipv4')}"
     return f"{table.get('protocol', '')} {table.get('address', '')}"

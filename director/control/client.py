@@ -86,6 +86,9 @@ class Client:
     def post(self, path: str, values: Json = None, **query: str) -> Json:
         return self._json("POST", path, query, values)
 
+    def put(self, path: str, values: Json) -> Json:
+        return self._json("PUT", path, {}, values)
+
     def patch(self, path: str, values: Json) -> Json:
         return self._json("PATCH", path, {}, values)
 

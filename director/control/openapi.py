@@ -14,10 +14,12 @@ from director.config.address import A_SERVICE
 from director.control.answers import ChangesAnswer, ErrorAnswer
 from director.control.handlers import JSON
 from director.control.routes import ROUTES, Route
+from director.control.syncing import A_ROLE
 
 API_VERSION = "1.0"
 _SCHEMAS = "#/components/schemas/{model}"
 _WORDS = {
+    "role": A_ROLE,
     "service": A_SERVICE,
     "destination": "a destination such as 10.0.0.2:80; without a port it is the service's",
 }

@@ -11,6 +11,7 @@ from director.model.configuration import Configuration
 from director.model.connection import ConnectionPage, ConnectionQuery
 from director.model.counters import DirectorStatus, NextHopStatus, ReasonCount, ServiceStats, ServiceTotals
 from director.model.service import ServiceKey
+from director.model.sync import SyncDaemon, SyncStatus
 
 
 class DirectorPort(Protocol):
@@ -53,6 +54,14 @@ class DirectorPort(Protocol):
 
     def next_hops(self, service: ServiceKey | None) -> Iterator[NextHopStatus]:
         """Tell one by one how far the ways to a service's destinations are known, or to all."""
+        ...
+
+    async def sync(self) -> tuple[SyncStatus, ...]:
+        """Return what the synchronisation daemons do, the master's first."""
+        ...
+
+    async def why_no_sync(self, daemon: SyncDaemon) -> str | None:
+        """Say why this daemon could not run now; None where it could."""
         ...
 
     async def stop(self) -> None:

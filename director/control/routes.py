@@ -14,11 +14,12 @@ from director.config.document import (
     Document,
     MarkDocument,
     ServiceDocument,
+    SyncHead,
     SysctlTable,
     TimeoutsTable,
 )
 from director.config.limits import MAX_TEXT
-from director.control import handlers
+from director.control import handlers, syncing
 from director.control.answers import (
     ChangesAnswer,
     ConnectionsAnswer,
@@ -79,6 +80,7 @@ SERVICES = "/v1/services"
 SERVICE = "/v1/services/{service}"
 DESTINATIONS = "/v1/services/{service}/destinations"
 DESTINATION = "/v1/services/{service}/destinations/{destination}"
+SYNC = "/v1/sync/{role}"
 OPENAPI = "/v1/openapi.json"
 
 ROUTES = (
@@ -137,6 +139,17 @@ ROUTES = (
     Route(
         "PATCH", "/v1/timeouts", "editTimeouts", "Change some of the idle times",
         handlers.edit_timeouts, ChangesAnswer, TimeoutsTable,
+    ),
+    Route(
+        "GET", "/v1/sync", "listSync", "Show the roles of synchronisation, and what came of them",
+        syncing.list_sync, syncing.SyncListAnswer,
+    ),
+    Route(
+        "PUT", SYNC, "putSync", "Begin to synchronise connections in a role, or go on otherwise",
+        syncing.put_sync, ChangesAnswer, SyncHead,
+    ),
+    Route(
+        "DELETE", SYNC, "deleteSync", "Give up a role", syncing.delete_sync, ChangesAnswer, refusals=(404,),
     ),
     Route(
         "GET", "/v1/config", "getConfig", "Show the whole configuration, as JSON or TOML",

@@ -11,6 +11,7 @@ from director.daemon.orders import Tables
 from director.datapath.attachment import Classifier
 from director.datapath.pinned import Pinned
 from director.datapath.programs import TableSizes
+from director.datapath.synchronising import SyncTable
 from director.model.connection import ConnectionPage, ConnectionQuery
 from director.model.counters import ReasonCount, TableStatus
 
@@ -49,6 +50,10 @@ class Datapath(Carrier, Tables, Readings, Protocol):
         ...
 
     def connections(self, query: ConnectionQuery) -> ConnectionPage: ...
+
+    def synchronising(self) -> SyncTable:
+        """Return the connection table as other directors are told of it and tell of it."""
+        ...
 
     def reasons(self) -> tuple[ReasonCount, ...]: ...
 

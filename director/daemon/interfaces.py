@@ -52,6 +52,7 @@ class Interfaces:
         self._carrier = carrier
         self._tap = tap
         self._taken: dict[int, Link] = {}
+        self._resting = False
 
     @property
     def taken(self) -> tuple[int, ...]:
@@ -72,6 +73,18 @@ class Interfaces:
         for link in tuple(self._watcher.links.values()):
             if self._wanted(link):
                 await self._take(link)
+
+    async def rest(self) -> None:
+        """Let all go, and take none until there is work again."""
+        if not self._resting:
+            self._resting = True
+            await self.let_all_go()
+
+    async def work(self) -> None:
+        """Take interfaces again after a rest; DatapathError where one can not be had."""
+        if self._resting:
+            self._resting = False
+            await self.take_all()
 
     async def link_changed(self, link: Link) -> bool:
         """Take an interface that came up, and say so; what is refused is tried again at its next change."""
@@ -124,7 +137,7 @@ class Interfaces:
             log.warning("merged frames can't be forwarded whole", interface=link.name, why="rx-lro is on")
 
     def _wanted(self, link: Link) -> bool:
-        if link.mac is None or not link.up:
+        if self._resting or link.mac is None or not link.up:
             return False
         return link.name in self._names if self._names else not self._watcher.is_port(link.index)
 

@@ -26,6 +26,7 @@ from director.daemon.errors import DaemonError
 from director.daemon.interfaces import Interfaces
 from director.daemon.keeping import Keeper
 from director.daemon.numbers import Numbers
+from director.daemon.syncing import Syncing
 from director.engine import Engine
 from director.host.addresses import Addresses
 from director.host.watcher import Watcher
@@ -39,6 +40,7 @@ from director.model.counters import (
     ServiceStats,
     ServiceTotals,
 )
+from director.model.sync import SyncDaemon, SyncRole, SyncStatus
 
 MANY_CHANGES = 1000
 NOT_ALL = "not all of the configuration is in force"
@@ -62,6 +64,7 @@ class Port:
     numbers: Numbers
     reading: Executor
     keeper: Keeper
+    syncing: Syncing
     end: Callable[[], None]
     leave: Callable[[], None]
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -83,7 +86,7 @@ class Port:
         changes = diff(before, configuration)
         is_first = self.engine.generation == 0  # what one before left must not be taken back
         try:
-            await self.conductor.apply(configuration)
+            await self._put_in_force(configuration)
         except DaemonError as error:
             if error.errno != errno.ENOSPC or is_first:
                 raise DaemonError(error.errno, f"{NOT_ALL}: {error}") from error
@@ -92,10 +95,20 @@ class Port:
             _let_rest()
         return changes
 
+    async def _put_in_force(self, configuration: Configuration) -> None:
+        """Let the engine have it, and the synchronisation follow. What is a backup and no more, rests."""
+        only_backup = configuration.tunables.backup_only and configuration.sync_daemon(SyncRole.BACKUP)
+        if only_backup:
+            await self.interfaces.rest()
+        await self.conductor.apply(configuration)
+        self.syncing.follow(configuration)
+        if not only_backup:
+            await self.interfaces.work()
+
     async def _taken_back(self, before: Configuration, why: DaemonError) -> DaemonError:
         """Put the configuration before back in force; return the error that says so."""
         try:
-            await self.conductor.apply(before)
+            await self._put_in_force(before)
         except DaemonError as error:
             return DaemonError(errno.ENOSPC, f"{NOT_ALL}: {why}; nor of the one before: {error}")
         return DaemonError(errno.ENOSPC, f"nothing was changed: {why}")
@@ -136,6 +149,12 @@ class Port:
     async def _read(self, look: Callable[[], Read]) -> Read:
         """Look through the table beside the loop: it may have millions of entries."""
         return await asyncio.get_running_loop().run_in_executor(self.reading, look)
+
+    async def sync(self) -> tuple[SyncStatus, ...]:
+        return self.syncing.status()
+
+    async def why_no_sync(self, daemon: SyncDaemon) -> str | None:
+        return self.syncing.why_not(daemon)
 
     async def stop(self) -> None:
         self.end()

@@ -28,6 +28,7 @@ from director.config.errors import ConfigError
 from director.control.server import ControlServer
 from director.daemon.carrier import Datapath
 from director.daemon.cleanup import CleanUp, clean_up, refuse_while_running, remove_unfinished
+from director.daemon.clients import Clients
 from director.daemon.conductor import Conductor
 from director.daemon.identity import hold_identity
 from director.daemon.inheritance import Inheritance, look
@@ -41,6 +42,7 @@ from director.daemon.options import Options
 from director.daemon.orders import Orders, Shells
 from director.daemon.port import Port
 from director.daemon.scouting import PATIENCE, TAKE_OVER_PATIENCE, Scout
+from director.daemon.syncing import Syncing
 from director.datapath.attachment import FILTER_NAME, Attachments, Classifier, Legacy
 from director.datapath.errors import DatapathError
 from director.datapath.guard import Guard
@@ -58,6 +60,7 @@ log = structlog.get_logger()
 
 CENSUS_SECONDS = 10.0
 REFRESH_SECONDS = 10.0
+WATCH_SECONDS = 1.0
 BEATS_PER_WATCHDOG = 3
 
 
@@ -204,8 +207,7 @@ class Running:
         """Put the engine over the shells and start what goes on by itself."""
         orders = Orders(shells, self._events.put_nowait)
         stack.push_async_callback(orders.stop)
-        patience = TAKE_OVER_PATIENCE if self._leaving else PATIENCE
-        scout = Scout(shells.kernel, shells.watcher, shells.neighbours, patience)
+        scout = self._scout(shells)
         conductor = Conductor(engine, orders, interfaces, shells.addresses, scout, self._events)
         numbers = Numbers(engine, datapath)
         for going_on in (
@@ -228,9 +230,31 @@ class Running:
             numbers=numbers,
             reading=reading,
             keeper=shells.keeper,
+            syncing=await self._synchronise(stack, engine, shells, datapath),
             end=self._ending.set,
             leave=self._leave,
         )
+
+    def _scout(self, shells: Shells) -> Scout:
+        patience = TAKE_OVER_PATIENCE if self._leaving else PATIENCE
+        return Scout(shells.kernel, shells.watcher, shells.neighbours, patience)
+
+    async def _synchronise(
+        self, stack: AsyncExitStack, engine: Engine, shells: Shells, datapath: Datapath
+    ) -> Syncing:
+        """Make what synchronises connections; whether it has to, the configuration says."""
+        table, watcher = datapath.synchronising(), shells.watcher
+        clients = Clients(shells.kernel, lambda: watcher.links, shells.neighbours, table.lead)
+        syncing = Syncing(table, engine, lambda: watcher.links, clients)
+        stack.push_async_callback(syncing.stop)
+        for going_on in (
+            clients.find(),
+            every(REFRESH_SECONDS, clients.forget),
+            syncing.tell(),
+            every(WATCH_SECONDS, syncing.watch),
+        ):
+            await self._background(stack, going_on)
+        return syncing
 
     async def _background(self, stack: AsyncExitStack, going_on: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(going_on)

@@ -15,6 +15,7 @@ from typing import Any
 from director.datapath._native import ffi, lib
 from director.datapath.errors import DatapathError
 from director.datapath.listing import Holder, entry_of, query_of
+from director.datapath.synchronising import SyncTable
 from director.model.connection import ConnectionPage, ConnectionQuery
 from director.model.counters import Counters, Rates, ReasonCount, TableStatus, Verdict
 from director.stats import PER_SECOND
@@ -117,6 +118,10 @@ class Memory:
         """Return the active and the inactive connections."""
         state = lib.lb_datapath_dest_state(self._datapath, destination)
         return state.active, state.inactive
+
+    def synchronising(self) -> SyncTable:
+        """Return the connection table as other directors are told of it and tell of it."""
+        return SyncTable(lambda: self._datapath, self._sets)
 
     def reasons(self) -> tuple[ReasonCount, ...]:
         """Return every reason for which a packet can end, with its count."""

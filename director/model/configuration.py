@@ -9,6 +9,7 @@ from enum import Enum
 from netaddr import IPAddress
 
 from director.model.service import MarkRule, ServiceKey, VirtualService
+from director.model.sync import SyncDaemon, SyncRole
 
 
 class DatapathKind(Enum):
@@ -116,7 +117,8 @@ class Tunables:
 class Configuration:
     """Everything the director was told; services in the order they were added.
 
-    A packet that several mark rules fit has the mark of the first.
+    A packet that several mark rules fit has the mark of the first. `sync` has at most one daemon of a role,
+    the master first.
     """
 
     services: tuple[VirtualService, ...] = ()
@@ -124,6 +126,7 @@ class Configuration:
     tunables: Tunables = field(default_factory=Tunables)
     settings: Settings = field(default_factory=Settings)
     marks: tuple[MarkRule, ...] = ()
+    sync: tuple[SyncDaemon, ...] = ()
 
     @property
     def vips(self) -> frozenset[IPAddress]:
@@ -144,3 +147,7 @@ class Configuration:
     def service(self, key: ServiceKey) -> VirtualService | None:
         """Find the service with this key."""
         return next((s for s in self.services if s.key == key), None)
+
+    def sync_daemon(self, role: SyncRole) -> SyncDaemon | None:
+        """Find the synchronisation daemon of this role."""
+        return next((daemon for daemon in self.sync if daemon.role is role), None)

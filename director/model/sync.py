@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A director's part in the synchronisation of connections: what it is told to do, and what became of it."""
+"""A director's part in the synchronisation of connections: what it is told to do, what became of it, and the
+connections themselves as they go between the table and the messages.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
 
-from netaddr import IPAddress
+from netaddr import EUI, IPAddress
+
+from director.model.service import ForwardingMethod
 
 GROUP = IPAddress("224.0.0.81")
 PORT = 8848
@@ -68,3 +72,42 @@ class SyncStatus:
     counts: SyncCounts = SyncCounts()
     waiting: int = 0
     why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncedFlow:
+    """A connection of the table: addresses in network order, the destination by its stable id.
+
+    `state` is the table's number. `expires_in` is in milliseconds; where it is entered, 0 means what its
+    state has. `method` is how it is forwarded here.
+    """
+
+    protocol: int
+    caddr: bytes
+    cport: int
+    vaddr: bytes
+    vport: int
+    destination: int
+    state: int
+    expires_in: int
+    packets: int
+    method: ForwardingMethod | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRule:
+    """When a connection is told of, under the kernel's names; times in milliseconds, `timeouts` by state."""
+
+    threshold: int
+    period: int
+    refresh: int
+    retries: int
+    timeouts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Behind which interface a client is, and the MAC that packets to it carry."""
+
+    interface: int
+    mac: EUI

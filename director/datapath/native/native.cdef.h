@@ -167,6 +167,39 @@ void lb_rates_begin_dest(struct lb_rates *rates, const struct lb_datapath *datap
 struct lb_rate lb_rates_service(const struct lb_rates *rates, uint32_t id);
 struct lb_rate lb_rates_dest(const struct lb_rates *rates, uint32_t id);
 
+/* sync.h */
+#define LB_SYNC_ENTERED ...
+#define LB_SYNC_UPDATED ...
+#define LB_SYNC_STALE ...
+#define LB_SYNC_UNKNOWN ...
+#define LB_SYNC_FULL ...
+#define LB_TIMEOUTS ...
+struct lb_sync_flow {
+	...;
+};
+struct lb_sync_rule {
+	uint32_t threshold;
+	uint32_t period;
+	uint32_t refresh;
+	uint32_t retries;
+	uint32_t timeouts[...];
+};
+struct lb_client {
+	uint32_t ifindex;
+	uint8_t mac[6];
+	...;
+};
+struct lb_teller;
+struct lb_teller *lb_teller_new(const struct lb_datapath *datapath);
+void lb_teller_free(struct lb_teller *teller);
+uint32_t lb_teller_collect(struct lb_teller *teller, struct lb_datapath *datapath, const struct lb_sync_rule *rule,
+			   uint32_t now, uint32_t places, struct lb_sync_flow *out, uint32_t max);
+uint32_t lb_teller_rounds(const struct lb_teller *teller);
+int lb_sync_enter(struct lb_datapath *datapath, struct lb_teller *teller, const struct lb_sync_flow *flow,
+		  const struct lb_client *client, uint32_t now);
+int lb_sync_lead(struct lb_datapath *datapath, const struct lb_sync_flow *flow, const struct lb_client *client,
+		 uint32_t now);
+
 /* worker.h */
 struct lb_pool;
 struct lb_pool *lb_pool_new(struct lb_datapath *datapath, uint32_t threads);

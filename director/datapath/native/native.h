@@ -8,6 +8,7 @@
 #include "guard.h"
 #include "image.h"
 #include "rates.h"
+#include "sync.h"
 #include "try.h"
 #include "worker.h"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from director.datapath._native import ffi, lib
 from netaddr import IPAddress
 from pyroute2 import AsyncIPRoute
 
@@ -23,6 +24,7 @@ from director.datapath.attachment import FILTER_NAME, Attachments, Classifier, h
 from director.datapath.guard import Guard
 from director.datapath.pinned import Pinned
 from director.datapath.programs import TableSizes
+from director.datapath.synchronising import SyncTable
 from director.host.addresses import Addresses, present_addresses
 from director.model import Settings
 from director.model.configuration import Carriage, DatapathKind
@@ -102,6 +104,10 @@ class Recording:
 
     def connections(self, query: ConnectionQuery) -> ConnectionPage:
         return ConnectionPage((), 0)
+
+    def synchronising(self) -> SyncTable:
+        """Return a table that nothing is in."""
+        return SyncTable(lambda: ffi.gc(lib.lb_datapath_new(1, 1, 0), lib.lb_datapath_free), 1)
 
     def reasons(self) -> tuple[ReasonCount, ...]:
         return ()

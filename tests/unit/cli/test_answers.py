@@ -23,6 +23,7 @@ from director.control.answers import (
     StatusAnswer,
     TableAnswer,
 )
+from director.control.syncing import SyncAnswer
 
 TWINS: list[tuple[type, type[BaseModel]]] = [
     (answers.Destination, DestinationDocument),
@@ -41,6 +42,7 @@ TWINS: list[tuple[type, type[BaseModel]]] = [
     (answers.Table, TableAnswer),
     (answers.Keeping, KeepingAnswer),
     (answers.Status, StatusAnswer),
+    (answers.SyncDaemon, SyncAnswer),
 ]
 
 

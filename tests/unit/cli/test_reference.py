@@ -32,6 +32,10 @@ def test_every_verb_is_there() -> None:
         "director sysctl",
         "director timeouts",
         "director connections",
+        "director sync",
+        "director sync start",
+        "director sync stop",
+        "director sync show",
         "director stats",
         "director status",
         "director config",
@@ -54,4 +58,4 @@ def test_every_command_and_option_says_what_it_does(context: click.Context) -> N
 def test_no_line_of_a_list_of_verbs_is_cut_at_80_columns() -> None:
     groups = [context for context in CONTEXTS if isinstance(context.command, click.Group)]
     verbs = [line for each in groups for line in each.get_help().partition("Commands:")[2].splitlines()]
-    assert (len(groups), [line for line in verbs if line.endswith("...")]) == (5, [])
+    assert (len(groups), [line for line in verbs if line.endswith("...")]) == (6, [])

@@ -67,7 +67,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("service[0].schedulr: unknown key; did you mean scheduler?",),
     ),
     "a key that is not a word": ('"a b" = 1\n', (
-        '"a b": unknown key; expected one of director, mark, service, sysctl, timeouts',
+        '"a b": unknown key; expected one of director, mark, service, sync, sysctl, timeouts',
     )),
     "a missing address": (
         '[[service]]\nprotocol = "tcp"\n',

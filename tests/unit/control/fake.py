@@ -43,6 +43,7 @@ from director.model.service import (
     ServiceKey,
     VirtualService,
 )
+from director.model.sync import SyncCounts, SyncDaemon, SyncStatus
 
 WEB = ServiceKey(Protocol.TCP, IPAddress("192.0.2.1"), 80)
 DNS = ServiceKey(Protocol.UDP, IPAddress("192.0.2.1"), 53)
@@ -114,6 +115,7 @@ class FakeDirector:
     leaves: int = 0
     why_not_left: str | None = None
     failing: OSError | None = None
+    why_not_synced: str | None = None
 
     async def configuration(self) -> Configuration:
         found = self.current
@@ -155,6 +157,12 @@ class FakeDirector:
 
     def next_hops(self, service: ServiceKey | None) -> Iterator[NextHopStatus]:
         return iter(NEXT_HOPS if service is None else NEXT_HOPS[:1])
+
+    async def sync(self) -> tuple[SyncStatus, ...]:
+        return tuple(SyncStatus(daemon, SyncCounts(3, 40, 1, 2), 4) for daemon in self.current.sync)
+
+    async def why_no_sync(self, daemon: SyncDaemon) -> str | None:
+        return self.why_not_synced
 
     async def stop(self) -> None:
         self.stops += 1

@@ -37,6 +37,9 @@ SUCCEEDING: dict[str, tuple[str, object]] = {
     "editSysctl": ("/v1/sysctl", {"expire_nodest_conn": 1}),
     "getTimeouts": ("/v1/timeouts", None),
     "editTimeouts": ("/v1/timeouts", {"udp": 3}),
+    "listSync": ("/v1/sync", None),
+    "putSync": ("/v1/sync/backup", {"interface": "eth1", "syncid": 7}),
+    "deleteSync": ("/v1/sync/master", None),
     "getConfig": ("/v1/config", None),
     "putConfig": ("/v1/config?dry_run=true", {"timeouts": {"udp": 3}, "service": [SERVICE]}),
     "listConnections": ("/v1/connections?limit=2", None),
@@ -49,7 +52,11 @@ SUCCEEDING: dict[str, tuple[str, object]] = {
     "getMetrics": ("/metrics", None),
 }
 # what has to be asked before, so that a request succeeds
-BEFORE = {"deleteMark": ("POST", "/v1/marks", {"mark": 7, "network": "192.0.2.0/24"})}
+BEFORE = {
+    "deleteMark": ("POST", "/v1/marks", {"mark": 7, "network": "192.0.2.0/24"}),
+    "listSync": ("PUT", "/v1/sync/master", {"interface": "eth1"}),
+    "deleteSync": ("PUT", "/v1/sync/master", {"interface": "eth1"}),
+}
 # for each status that a route can refuse with, requests that are refused so
 REFUSED = {
     "no such service": ("GET", "/v1/services/tcp:192.0.2.1:9", None, 404),

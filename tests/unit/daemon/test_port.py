@@ -22,7 +22,7 @@ from director.config.errors import ConfigError
 from director.daemon.errors import DaemonError
 from director.daemon.port import Port
 from director.host.addresses import HeldAddress
-from director.model import Configuration, Link, Protocol, ServiceKey, Settings, VirtualService
+from director.model import Configuration, Link, Protocol, ServiceKey, Settings, Tunables, VirtualService
 from director.model.configuration import Carriage, DatapathKind
 from director.model.connection import ConnectionPage, ConnectionQuery
 from director.model.counters import (
@@ -37,11 +37,13 @@ from director.model.counters import (
     ServiceTotals,
     TableStatus,
 )
+from director.model.sync import SyncDaemon, SyncRole, SyncStatus
 
 ETH0 = Link(2, "eth0", EUI("02-00-00-00-00-01"), 1500, up=True)
 SERVICE = VirtualService(ServiceKey(Protocol.TCP, IPAddress("192.0.2.1"), 80))
 HOP = NextHopStatus(IPAddress("10.0.0.2"), NextHopState.NO_ROUTE)
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
+BACKUP = SyncDaemon(SyncRole.BACKUP, "eth0")
 KEEPING = Keeping(STARTED, taken_over=True, kept="director-1-2")
 
 
@@ -59,12 +61,14 @@ class Rooms:
         HeldAddress(2, IPAddress(one)) for one in ("192.0.2.2", "192.0.2.1")
     )
     ended: bool = False
+    did: list[str] = field(default_factory=list)
 
     def why_refused(self, configuration: Configuration) -> str | None:
         return self.why
 
     async def apply(self, configuration: Configuration) -> None:
         self.configuration = configuration
+        self.did.append("apply")
         if configuration.services and self.failing:
             raise DaemonError(self.failing, "no room")
 
@@ -102,6 +106,28 @@ class Rooms:
     def status(self) -> Keeping:
         return KEEPING
 
+    async def rest(self) -> None:
+        self.did.append("rest")
+
+    async def work(self) -> None:
+        self.did.append("work")
+
+
+@dataclass
+class Synced:
+    """The synchronisation, which writes down when it was told to follow."""
+
+    rooms: Rooms
+
+    def follow(self, configuration: Configuration) -> None:
+        self.rooms.did.append(f"follow {len(configuration.sync)}")
+
+    def status(self) -> tuple[SyncStatus, ...]:
+        return (SyncStatus(BACKUP, why_not="no such device"),)
+
+    def why_not(self, daemon: SyncDaemon) -> str | None:
+        return f"not on {daemon.interface}"
+
 
 @contextmanager
 def ported(rooms: Rooms) -> Iterator[Port]:
@@ -117,6 +143,7 @@ def ported(rooms: Rooms) -> Iterator[Port]:
             numbers=rooms,  # type: ignore[arg-type]
             reading=reading,
             keeper=rooms,  # type: ignore[arg-type]
+            syncing=Synced(rooms),  # type: ignore[arg-type]
             end=rooms.end,
             leave=rooms.leave,
             started=STARTED,
@@ -216,3 +243,19 @@ def test_a_director_whose_tables_are_kept_can_leave_forwarding_on() -> None:
 def test_a_director_whose_tables_are_not_kept_says_why_it_can_not() -> None:
     rooms = Rooms(keeps=False)
     assert (asked(rooms, "leave_running"), rooms.left) == ("the tables are nowhere", False)
+
+
+@pytest.mark.parametrize(
+    ("backup_only", "did"),
+    [(0, ["apply", "follow 1", "work"]), (1, ["rest", "apply", "follow 1"])],
+    ids=["a backup forwards", "backup_only: it does not"],
+)
+def test_the_synchronisation_follows_what_is_in_force(backup_only: int, did: list[str]) -> None:
+    rooms = Rooms()
+    with ported(rooms) as port:
+        wanted = Configuration(tunables=Tunables(backup_only=backup_only), sync=(BACKUP,))
+        asyncio.run(port.apply(wanted))
+        status = asyncio.run(port.sync())
+        why_not = asyncio.run(port.why_no_sync(BACKUP))
+    assert rooms.did == did
+    assert (status, why_not) == ((SyncStatus(BACKUP, why_not="no such device"),), "not on eth0")
