@@ -35,7 +35,8 @@ VERDICTS = {
     ProgramKind.XDP: {1: Verdict.DROP, 2: Verdict.PASS, 4: Verdict.TRANSMIT},
     ProgramKind.TC: {2: Verdict.DROP, 0xFFFFFFFF: Verdict.PASS, 7: Verdict.TRANSMIT},
 }
-GROWN = {1: 28, 4: 20}  # bytes put before the packet in an ICMP error and in a tunnel, by the outer protocol
+GROWN = {1: 28, 4: 20, 58: 48, 41: 40}
+"""Bytes put before the packet in an ICMP error and in a tunnel, by the outer protocol."""
 
 
 LIBC = ctypes.CDLL(None, use_errno=True)  # os.setns is Python 3.12's
@@ -149,7 +150,9 @@ def offload_of(frame: bytes, came: Offload) -> Offload:
     """Say what is still undone in a frame that leaves: what was undone when it came, wherever it is now."""
     if not came.checksum_start:
         return WHOLE
-    return replace(came, checksum_start=came.checksum_start + GROWN.get(frame[23], 0))
+    return replace(
+        came, checksum_start=came.checksum_start + GROWN.get(frame[20 if frame[14] >> 4 == 6 else 23], 0)
+    )
 
 
 def xdp_context(arrival: Arrival) -> bytes:

@@ -37,15 +37,27 @@ ROUTER = "203.0.113.1"  # some router on the way, the author of ICMP errors
 DIRECTOR = "10.0.0.1"  # the director's address inside, the source of its tunnels
 SERVERS = ("10.0.0.11", "10.0.0.12", "10.0.0.13", "10.0.0.14")
 ONE, TWO, THREE, FOUR = SERVERS
+DIRECTOR6 = "fd00::1"  # the same by IPv6; network_ipv6.py has the rest
+SERVERS6 = ("fd00::11", "fd00::12", "fd00::13", "fd00::14")
+ALL_SERVERS = (*SERVERS, *SERVERS6)
 
 OUTSIDE_MAC = "02:00:00:00:01:01"  # the director's
 INSIDE_MAC = "02:00:00:00:02:01"  # the director's
 ROUTER_MAC = "02:00:00:00:01:fe"  # where the clients' frames come from
 SERVER_MACS: Mapping[str, str] = MappingProxyType(
-    {server: f"02:00:00:00:02:{number:02x}" for number, server in enumerate(SERVERS, start=0x11)}
+    {
+        server: f"02:00:00:00:02:{number:02x}"
+        for servers in (SERVERS, SERVERS6)
+        for number, server in enumerate(servers, start=0x11)
+    }
 )
 
 MTU = 1500
+
+
+def director_towards(server: str) -> str:
+    """Return the director's address of a server's family."""
+    return DIRECTOR6 if ":" in server else DIRECTOR
 
 
 def hop(server: str, *, interface: int = INSIDE, mtu: int = MTU) -> NextHop:
@@ -54,7 +66,7 @@ def hop(server: str, *, interface: int = INSIDE, mtu: int = MTU) -> NextHop:
         interface=interface,
         source_mac=EUI(INSIDE_MAC if interface == INSIDE else OUTSIDE_MAC, dialect=unix),
         destination_mac=EUI(SERVER_MACS[server], dialect=unix),
-        source=IPAddress(DIRECTOR),
+        source=IPAddress(director_towards(server)),
         mtu=mtu,
     )
 
@@ -91,7 +103,7 @@ def setting(
             timeouts=timeouts or Timeouts(),
             marks=marks,
         ),
-        hops=MappingProxyType({IPAddress(server): hop(server) for server in SERVERS}),
+        hops=MappingProxyType({IPAddress(server): hop(server) for server in ALL_SERVERS}),
     )
 
 

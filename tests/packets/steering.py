@@ -21,7 +21,16 @@ from director.events import (
     RouteResolved,
 )
 from director.model import Link, Neighbour, Route
-from tests.packets.network import DIRECTOR, INSIDE, INSIDE_MAC, MTU, OUTSIDE, OUTSIDE_MAC, SERVERS, Setting
+from tests.packets.network import (
+    ALL_SERVERS,
+    INSIDE,
+    INSIDE_MAC,
+    MTU,
+    OUTSIDE,
+    OUTSIDE_MAC,
+    Setting,
+    director_towards,
+)
 
 ROUNDS = 4  # of questions and answers after a setting changed: routes, then neighbours
 
@@ -55,7 +64,7 @@ LINKS = (
 
 def facts(setting: Setting) -> Iterator[Event]:
     """Tell what a setting says of the ways; a real server without one has a route and no neighbour."""
-    for server in SERVERS:
+    for server in ALL_SERVERS:
         address = IPAddress(server)
         yield RouteResolved(address, route(setting, address))
         yield from neighbour(setting, address)
@@ -76,7 +85,7 @@ def route(setting: Setting, address: IPAddress) -> Route:
         destination=address,
         interface=way.interface if way else INSIDE,
         gateway=None,
-        source=way.source if way else IPAddress(DIRECTOR),
+        source=way.source if way else IPAddress(director_towards(str(address))),
         mtu=way.mtu if way else MTU,
     )
 

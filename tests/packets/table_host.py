@@ -14,6 +14,7 @@ from netaddr import IPAddress
 
 from director.commands import ResetIds, SwapTables
 from director.model import Protocol, ServiceKey
+from director.model.service import endpoint
 from tests.packets.case import Answer, Arrival, Counts, DestinationCounts, Entry, State, Verdict
 from tests.packets.network import Setting
 from tests.packets.steering import Steering
@@ -64,8 +65,7 @@ class TableHost(ABC):
 
     def destination_counts(self, service: str, destination: str) -> DestinationCounts:
         lib.lb_datapath_sweep(self._datapath, self._now)
-        address, port = destination.split(":")
-        number = self._steering.engine.destination_id(key_of(service), IPAddress(address), int(port))
+        number = self._steering.engine.destination_id(key_of(service), *parted(destination))
         assert number is not None
         state = lib.lb_datapath_dest_state(self._datapath, number)
         counters = lib.lb_datapath_dest_counters(self._datapath, number)
@@ -97,16 +97,20 @@ class TableHost(ABC):
         _, destination = holder
         return Entry(
             protocol=conn.protocol,
-            client=f"{self._address(conn.caddr)}:{swapped(conn.cport)}",
-            virtual=f"{self._address(conn.vaddr)}:{swapped(conn.vport)}",
-            destination=f"{destination.address}:{destination.port or swapped(conn.vport)}",
+            client=endpoint(address_of(conn.caddr, conn.kin), swapped(conn.cport)),
+            virtual=endpoint(address_of(conn.vaddr, conn.kin), swapped(conn.vport)),
+            destination=endpoint(destination.address, destination.port or swapped(conn.vport)),
             state=STATES[lib.lb_conn_state_of(ffi.addressof(conn))],
             expires=round((conn.expires - self._now) / 1000),
         )
 
-    @staticmethod
-    def _address(address: Any) -> IPAddress:
-        return IPAddress(int.from_bytes(address.word[0].to_bytes(4, "little"), "big"))
+
+def address_of(address: Any, kin: int) -> IPAddress:
+    """Read a struct lb_addr, whose family the lower four bits of `kin` say."""
+    raw = bytes(ffi.buffer(ffi.addressof(address)))
+    if kin & 15 == 4:
+        return IPAddress(int.from_bytes(raw[:4], "big"), 4)
+    return IPAddress(int.from_bytes(raw, "big"), 6)
 
 
 def counts(counters: Any) -> Counts:
@@ -120,11 +124,17 @@ def counts(counters: Any) -> Counts:
 
 
 def key_of(service: str) -> ServiceKey:
-    protocol, address, *rest = service.split(":")
+    protocol, _, where = service.partition(":")
     if protocol == "mark":
-        return ServiceKey.of_mark(int(address))
-    (port,) = rest
-    return ServiceKey(Protocol(protocol), IPAddress(address), int(port))
+        return ServiceKey.of_mark(int(where))
+    address, port = parted(where)
+    return ServiceKey(Protocol(protocol), address, port)
+
+
+def parted(where: str) -> tuple[IPAddress, int]:
+    """Read `10.0.0.11:80` or `[fd00::11]:80`."""
+    address, _, port = where.rpartition(":")
+    return IPAddress(address.strip("[]")), int(port)
 
 
 def swapped(port: int) -> int:

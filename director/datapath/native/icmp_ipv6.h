@@ -19,7 +19,7 @@ struct lb_quote {
 	u64 control;
 	u16 ip;
 	u16 ports;
-	be16 port;  /* the VIP's: where its quoted packet came from */
+	be16 port; /* the VIP's: where its quoted packet came from */
 	s16 fault; /* LB_PARSED, or the enum lb_reason why it can't be read */
 };
 

@@ -160,7 +160,8 @@ static LB_INLINE int lb_apply_method(struct lb_ctx *ctx, const struct lb_packet 
 	/* An ICMP error's embedded header was rewritten already (icmp.h), and its outer address with it. */
 	if (method != LB_NAT || packet->key.protocol == LB_IPPROTO_ICMP)
 		return 0;
-	return lb_is_ipv6(packet) ? lb_nat_ipv6(ctx, packet, &dest->addr, change.to_port) : lb_nat(ctx, packet, &change);
+	return lb_is_ipv6(packet) ? lb_nat_ipv6(ctx, packet, &dest->addr, change.to_port)
+				  : lb_nat(ctx, packet, &change);
 }
 
 /* Send a packet, whose TTL has been lowered and which fits, to its destination by its flow's method. */
