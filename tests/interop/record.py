@@ -131,21 +131,18 @@ def ask(job: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 def boot(room: Path, init: Path) -> None:
     """Run a guest with this init and room, until it powers itself off."""
-    options = (
-        "mem=512M",
-        "con=null",
-        "con0=null,fd:1",
-        "quiet",
-        f"INTEROP_ROOM={room}",
-        f"uml_dir={room}/uml/",
-    )
-    root = ("rootfstype=hostfs", "rootflags=/", "rw", f"init={init}")
+    command = ("linux.uml", *options(room, init))
     try:
-        subprocess.run(
-            ("linux.uml", *root, *options), stdin=subprocess.DEVNULL, timeout=60 * MINUTES, check=False
-        )
+        subprocess.run(command, stdin=subprocess.DEVNULL, timeout=60 * MINUTES, check=False)
     except subprocess.TimeoutExpired as error:
         raise RecordingError(f"the guest was not done in {MINUTES} minutes") from error
+
+
+def options(room: Path, init: Path) -> tuple[str, ...]:
+    """Say how a guest is booted that has this room and init, and the host's root."""
+    root = ("rootfstype=hostfs", "rootflags=/", "rw", f"init={init}")
+    consoles = ("con=null", "con0=null,fd:1", "quiet")
+    return (*root, "mem=512M", *consoles, f"INTEROP_ROOM={room}", f"uml_dir={room}/uml/")
 
 
 def refuse_without_programs() -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import Lab, Process, RunningNode
+from lab import Lab, Process, RunningNode, Wires
 from tests.lab.forwarding import DEADLINE, eventually
 
 HERE = Path(__file__).parent
@@ -100,10 +100,19 @@ class Pair:
         """Let this machine have the VIPs and the servers' gateway, and everybody know."""
         for vip in VIPS.values():
             self._bind(name, f"{vip}/32", "lan")
-            self._tell("router", vip, "lan", name)
         self._bind(name, f"{GATEWAY}/24", "inside")
+        self.tell_of(name)
+
+    def tell_of(self, name: str) -> None:
+        """Let everybody know that this machine has the VIPs and the servers' gateway."""
+        for vip in VIPS.values():
+            self._tell("router", vip, "lan", name)
         for server in ("nat", "nat2"):
             self._tell(server, GATEWAY, "inside", name)
+
+    def plain(self, name: str) -> None:
+        """Let everything come to this machine as it would on a cable, with all checksums in it."""
+        self.lab.set_wires(name, Wires.PLAIN)
 
     def unplug(self, name: str) -> None:
         """Let this machine be dead for the others."""
