@@ -24,13 +24,18 @@ Edit = Callable[[Noun], Noun]
 def add_service(configuration: Configuration, service: VirtualService) -> Configuration:
     """Add a service, with its destinations if it has any, after the others."""
     if configuration.service(service.key) is not None:
-        raise _exists("service already exists", str(service.key))
+        raise existing_service(service.key)
+    added = new_service(service)
+    return sized(replace(configuration, services=(*configuration.services, added)))
+
+
+def new_service(service: VirtualService) -> VirtualService:
+    """Judge a service and its destinations as if they were added one by one."""
     _refuse(rules.service_faults(service))
-    empty = replace(service, destinations=())
-    edited = _sized(replace(configuration, services=(*configuration.services, empty)))
+    made = replace(service, destinations=())
     for destination in service.destinations:
-        edited = add_destination(edited, service.key, destination)
-    return edited
+        made = with_destination(made, destination)
+    return made
 
 
 def edit_service(configuration: Configuration, key: ServiceKey, edit: Edit[VirtualService]) -> Configuration:
@@ -38,16 +43,7 @@ def edit_service(configuration: Configuration, key: ServiceKey, edit: Edit[Virtu
 
     A change of scheduler drops the flags that belong to the old one, unless the flags are changed as well.
     """
-
-    def change(service: VirtualService) -> VirtualService:
-        edited = edit(service)
-        if edited.flags == service.flags:
-            kept = frozenset(flag for flag in edited.flags if flag.scheduler is edited.scheduler)
-            edited = replace(edited, flags=kept)
-        _refuse(rules.service_faults(edited))
-        return edited
-
-    return _with_service(configuration, key, change)
+    return _with_service(configuration, key, lambda service: with_edit(service, edit))
 
 
 def delete_service(configuration: Configuration, key: ServiceKey) -> Configuration:
@@ -58,40 +54,52 @@ def delete_service(configuration: Configuration, key: ServiceKey) -> Configurati
 
 def add_destination(configuration: Configuration, key: ServiceKey, destination: Destination) -> Configuration:
     """Add a destination to a service, after its others."""
-
-    def change(service: VirtualService) -> VirtualService:
-        if service.destination(destination.address, destination.port) is not None:
-            raise _exists("destination already exists", f"{key} -> {destination.endpoint}")
-        _refuse(rules.destination_faults(key, destination))
-        return replace(service, destinations=(*service.destinations, destination))
-
-    return _sized(_with_service(configuration, key, change))
+    added = _with_service(configuration, key, lambda service: with_destination(service, destination))
+    return sized(added)
 
 
 def edit_destination(
     configuration: Configuration, key: ServiceKey, where: Endpoint, edit: Edit[Destination]
 ) -> Configuration:
     """Change a destination by a function."""
-
-    def change(service: VirtualService) -> VirtualService:
-        old = _destination(service, where)
-        new = edit(old)
-        _refuse(rules.destination_faults(key, new))
-        return replace(
-            service, destinations=tuple(new if each == old else each for each in service.destinations)
-        )
-
-    return _with_service(configuration, key, change)
+    return _with_service(configuration, key, lambda service: with_edited(service, where, edit))
 
 
 def delete_destination(configuration: Configuration, key: ServiceKey, where: Endpoint) -> Configuration:
     """Remove a destination from a service."""
+    return _with_service(configuration, key, lambda service: without_destination(service, where))
 
-    def change(service: VirtualService) -> VirtualService:
-        gone = _destination(service, where)
-        return replace(service, destinations=tuple(each for each in service.destinations if each != gone))
 
-    return _with_service(configuration, key, change)
+def with_edit(service: VirtualService, edit: Edit[VirtualService]) -> VirtualService:
+    """Change one service, as edit_service does."""
+    edited = edit(service)
+    if edited.flags == service.flags:
+        kept = frozenset(flag for flag in edited.flags if flag.scheduler is edited.scheduler)
+        edited = replace(edited, flags=kept)
+    _refuse(rules.service_faults(edited))
+    return edited
+
+
+def with_destination(service: VirtualService, destination: Destination) -> VirtualService:
+    """Add a destination to one service."""
+    if service.destination(destination.address, destination.port) is not None:
+        raise _exists("destination already exists", f"{service.key} -> {destination.endpoint}")
+    _refuse(rules.destination_faults(service.key, destination))
+    return replace(service, destinations=(*service.destinations, destination))
+
+
+def with_edited(service: VirtualService, where: Endpoint, edit: Edit[Destination]) -> VirtualService:
+    """Change a destination of one service."""
+    old = _destination(service, where)
+    new = edit(old)
+    _refuse(rules.destination_faults(service.key, new))
+    return replace(service, destinations=tuple(new if each == old else each for each in service.destinations))
+
+
+def without_destination(service: VirtualService, where: Endpoint) -> VirtualService:
+    """Remove a destination of one service."""
+    gone = _destination(service, where)
+    return replace(service, destinations=tuple(each for each in service.destinations if each != gone))
 
 
 def add_mark(configuration: Configuration, rule: MarkRule) -> Configuration:
@@ -123,6 +131,11 @@ def delete_sync(configuration: Configuration, role: SyncRole) -> Configuration:
     return replace(configuration, sync=tuple(each for each in configuration.sync if each.role is not role))
 
 
+def existing_service(key: ServiceKey) -> ConfigError:
+    """Return the refusal of a service that is there already."""
+    return _exists("service already exists", str(key))
+
+
 def missing_service(key: ServiceKey) -> ConfigError:
     """Return the refusal of whatever is asked of a service that is not there."""
     return _conflict(Conflict.MISSING, "no such service", str(key), "a service that exists")
@@ -151,7 +164,8 @@ def _destination(service: VirtualService, where: Endpoint) -> Destination:
     return found
 
 
-def _sized(configuration: Configuration) -> Configuration:
+def sized(configuration: Configuration) -> Configuration:
+    """Return the configuration if the table has room for it."""
     _refuse(rules.size_faults(configuration.services))
     return configuration
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from director.config import edit
+from director.config import batch, edit
 from director.config.address import parse_destination, parse_service_key
 from director.config.diff import diff
 from director.config.document import (
@@ -223,6 +223,14 @@ async def edit_timeouts(api: Api, call: Call) -> Reply:
 async def _frame(api: Api) -> Configuration:
     """Return the configuration without what there may be a hundred thousand of."""
     return replace(await api.port.configuration(), services=(), marks=())
+
+
+async def apply_edits(api: Api, call: Call) -> Reply:
+    steps = await asyncio.to_thread(batch.steps_from, call.values)  # a large restore takes seconds
+    async with api.lock:
+        before = await api.port.configuration()
+        wanted = sharing(before, await asyncio.to_thread(batch.apply, before, steps))
+        return Reply(ChangesAnswer.of(await api.port.apply(wanted)))
 
 
 async def get_config(api: Api, call: Call) -> Reply:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from director.config.batch import EditsDocument
 from director.config.document import (
     ConfigurationDocument,
     DestinationDocument,
@@ -150,6 +151,10 @@ ROUTES = (
     ),
     Route(
         "DELETE", SYNC, "deleteSync", "Give up a role", syncing.delete_sync, ChangesAnswer, refusals=(404,),
+    ),
+    Route(
+        "POST", "/v1/edits", "applyEdits", "Do several edits as one transaction, or none of them",
+        handlers.apply_edits, ChangesAnswer, EditsDocument, refusals=(404, 409), body_limit=MAX_TEXT,
     ),
     Route(
         "GET", "/v1/config", "getConfig", "Show the whole configuration, as JSON or TOML",

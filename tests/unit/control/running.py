@@ -61,8 +61,8 @@ def _everything(connection: socket.socket) -> bytes:
 
 
 @contextlib.contextmanager
-def running(path: Path) -> Iterator[Running]:
-    director = FakeDirector()
+def running(path: Path, director: FakeDirector | None = None) -> Iterator[Running]:
+    director = director or FakeDirector()
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

@@ -40,6 +40,7 @@ SUCCEEDING: dict[str, tuple[str, object]] = {
     "listSync": ("/v1/sync", None),
     "putSync": ("/v1/sync/backup", {"interface": "eth1", "syncid": 7}),
     "deleteSync": ("/v1/sync/master", None),
+    "applyEdits": ("/v1/edits", {"edits": [{"do": "add-service", "service": SERVICE}, {"do": "clear"}]}),
     "getConfig": ("/v1/config", None),
     "putConfig": ("/v1/config?dry_run=true", {"timeouts": {"udp": 3}, "service": [SERVICE]}),
     "listConnections": ("/v1/connections?limit=2", None),
