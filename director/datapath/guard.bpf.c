@@ -70,7 +70,7 @@ static LB_INLINE u32 load_ipv4(struct __sk_buff *skb, u32 offset, struct lb_ipv4
 
 static LB_INLINE int has_ports(u8 protocol)
 {
-	return protocol == LB_IPPROTO_TCP || protocol == LB_IPPROTO_UDP;
+	return protocol == LB_IPPROTO_TCP || protocol == LB_IPPROTO_UDP || protocol == LB_IPPROTO_SCTP;
 }
 
 static LB_INLINE int is_later_fragment(const struct lb_ipv4 *ip)

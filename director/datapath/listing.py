@@ -13,7 +13,26 @@ from director.datapath._native import ffi, lib
 from director.model import Destination, ForwardingMethod, Protocol, ServiceKey
 from director.model.connection import ConnectionEntry, ConnectionQuery, ConnectionState, Endpoint
 
-STATES = tuple(ConnectionState)
+TCP_STATES = (*list(ConnectionState)[:11], ConnectionState.UDP)
+SCTP_STATES = (
+    ConnectionState.NONE,
+    ConnectionState.INIT1,
+    ConnectionState.INIT,
+    ConnectionState.COOKIE_SENT,
+    ConnectionState.COOKIE_REPLIED,
+    ConnectionState.COOKIE_WAIT,
+    ConnectionState.COOKIE,
+    ConnectionState.COOKIE_ECHOED,
+    ConnectionState.ESTABLISHED,
+    ConnectionState.SHUTDOWN_SENT,
+    ConnectionState.SHUTDOWN_RECEIVED,
+    ConnectionState.SHUTDOWN_ACK_SENT,
+    ConnectionState.REJECTED,
+    ConnectionState.CLOSED,
+)
+STATES = dict(enumerate(TCP_STATES)) | dict(enumerate(SCTP_STATES, start=lib.LB_S_SCTP_NONE))
+"""The states by C's numbers for them; SCTP has its own, also for those that share a name with TCP's."""
+
 PROTOCOLS = {protocol.number: protocol for protocol in Protocol}
 Holder = tuple[ServiceKey, Destination]
 
@@ -37,7 +56,7 @@ def query_of(query: ConnectionQuery, holders: Callable[[int], Holder | None]) ->
     if query.client is not None:
         _write_client(raw, query.client)
     if query.state is not None:
-        raw.state_wanted = 1 + STATES.index(query.state)
+        raw.states = sum(1 << number for number, state in STATES.items() if state is query.state)
     wanted = ffi.NULL
     if query.destination is not None:
         wanted = _wanted(query.destination, holders)

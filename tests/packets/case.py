@@ -126,6 +126,18 @@ class State(Enum):
     LISTEN = "LISTEN"
     SYNACK = "SYNACK"
     UDP = "UDP"
+    INIT1 = "INIT1"
+    INIT = "INIT"
+    COOKIE_SENT = "C-SENT"
+    COOKIE_REPLIED = "C-REPLIED"
+    COOKIE_WAIT = "C-WAIT"
+    COOKIE = "COOKIE"
+    COOKIE_ECHOED = "C-ECHOED"
+    SHUTDOWN_SENT = "S-SENT"
+    SHUTDOWN_RECEIVED = "S-RECEIVED"
+    SHUTDOWN_ACK_SENT = "S-ACK-SENT"
+    REJECTED = "REJECTED"
+    CLOSED = "CLOSED"
 
 
 @dataclass(frozen=True, slots=True)

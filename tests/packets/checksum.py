@@ -62,3 +62,18 @@ def with_header_checksum(frame: bytes, at: int = ETHERNET) -> bytes:
     length = (frame[at] & 15) * 4
     blank = put(frame, at + 10, 0)
     return put(blank, at + 10, ones_sum(blank[at : at + length]) ^ 0xFFFF)
+
+
+def crc32c(data: bytes) -> int:
+    """SCTP's checksum (RFC 9260 appendix A), bit by bit."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return value ^ 0xFFFFFFFF
+
+
+def with_crc(packet: bytes) -> bytes:
+    """Put the checksum into an SCTP packet."""
+    return packet[:8] + struct.pack("<I", crc32c(packet[:8] + bytes(4) + packet[12:])) + packet[12:]

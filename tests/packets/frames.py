@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import struct
+from enum import Enum
 from typing import Any
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP
@@ -10,7 +12,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from tests.packets.case import Offload, Packet, Segmentation
-from tests.packets.checksum import partial
+from tests.packets.checksum import partial, with_crc
 from tests.packets.network import CLIENT, INSIDE_MAC, OUTSIDE_MAC, ROUTER, ROUTER_MAC, SERVER_MACS, VIP
 
 ETHERNET = 14
@@ -69,6 +71,44 @@ def udp(
 ) -> Packet:
     """A datagram from a client to VIP:53."""
     return explicit(outside() / ipv4(client, target, **ip) / UDP(sport=port, dport=dport) / Raw(payload))
+
+
+class Chunk(Enum):
+    """Types of SCTP's chunks (RFC 9260 §3.2) that mean something to an association."""
+
+    DATA = 0
+    INIT = 1
+    INIT_ACK = 2
+    SACK = 3
+    ABORT = 6
+    SHUTDOWN = 7
+    SHUTDOWN_ACK = 8
+    ERROR = 9
+    COOKIE_ECHO = 10
+    COOKIE_ACK = 11
+    SHUTDOWN_COMPLETE = 14
+
+
+def chunk(kind: Chunk, length: int = 16) -> bytes:
+    """A chunk that says it is this long, filled up to a multiple of four."""
+    return struct.pack("!BBH", kind.value, 0, length) + bytes((length + 3) // 4 * 4 - 4)
+
+
+def association(sport: int, dport: int, *chunks: Chunk | bytes) -> bytes:
+    """An SCTP packet with a right checksum."""
+    body = b"".join(chunk(each) if isinstance(each, Chunk) else each for each in chunks)
+    return with_crc(struct.pack("!HHII", sport, dport, 0x01020304, 0) + body)
+
+
+def sctp(*chunks: Chunk | bytes, port: int = PORT, **ip: Any) -> Packet:
+    """A packet from a client to VIP:9000."""
+    return explicit(outside() / ipv4(CLIENT, VIP, proto=132, **ip) / Raw(association(port, 9000, *chunks)))
+
+
+def sctp_reply(server: str, *chunks: Chunk | bytes, sport: int = 9000, port: int = PORT, **ip: Any) -> Packet:
+    """A packet from a real server to the client, as it comes to the director with NAT."""
+    packet = association(sport, port, *chunks)
+    return explicit(inside(server) / ipv4(server, CLIENT, proto=132, **ip) / Raw(packet))
 
 
 def tcp_reply(

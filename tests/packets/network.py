@@ -132,3 +132,8 @@ def web(method: ForwardingMethod, servers: Iterable[str] = SERVERS[:1], port: in
 def names(method: ForwardingMethod, servers: Iterable[str] = SERVERS[:1], port: int = 53) -> VirtualService:
     """A UDP service on VIP:53, round robin; for NAT the servers listen on `port`."""
     return service(*(destination(server, method, port) for server in servers), protocol=Protocol.UDP, port=53)
+
+
+def calls(method: ForwardingMethod, servers: Iterable[str] = SERVERS[:1], port: int = 9000) -> VirtualService:
+    """An SCTP service on VIP:9000, round robin; for NAT the servers listen on `port`."""
+    return service(*(destination(server, method, port) for server in servers), protocol=Protocol.SCTP, port=9000)

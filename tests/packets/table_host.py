@@ -13,6 +13,7 @@ from director.datapath._native import ffi, lib
 from netaddr import IPAddress
 
 from director.commands import ResetIds, SwapTables
+from director.datapath import listing
 from director.model import Protocol, ServiceKey
 from director.model.service import endpoint
 from tests.packets.case import Answer, Arrival, Counts, DestinationCounts, Entry, State, Verdict
@@ -21,7 +22,7 @@ from tests.packets.steering import Steering
 
 SETS = 1 << 10
 SEED = 0x0123456789ABCDEF
-STATES = tuple(State)
+STATES = {number: State(state.value) for number, state in listing.STATES.items()}
 VERDICTS = (Verdict.PASS, Verdict.DROP, Verdict.TRANSMIT)
 
 

@@ -15,10 +15,11 @@ from scapy.packet import Padding, Raw
 
 from director.model import NextHop
 from tests.packets.case import Packet
-from tests.packets.checksum import adjusted, partial
+from tests.packets.checksum import adjusted, partial, with_crc
 from tests.packets.frames import explicit
 from tests.packets.network import OUTSIDE_MAC, ROUTER_MAC, VIP, hop
 
+SCTP = 132
 ICMP_PACKET = 576  # RFC 1812 4.3.2.3: an error holds as much of the original as fits in this
 INTERNETWORK_CONTROL = 0xC0  # precedence of ICMP errors, RFC 1812 4.3.2.5
 
@@ -50,6 +51,8 @@ def translated(
     """NAT from client to real server."""
     packet = aged(frame)
     packet.dst = server
+    if packet.proto == SCTP:
+        return explicit(to_hop(_with_sctp_port(packet, 2, port), _way(way)))
     if packet.frag == 0:
         packet.payload.dport = port
     return _with_new_addresses(frame, packet, _way(way), undone_checksum=undone_checksum)
@@ -59,6 +62,10 @@ def translated_back(frame: Packet, vport: int, *, vip: str = VIP, undone_checksu
     """NAT from real server to client, by the way the client's packet came."""
     packet = aged(frame)
     packet.src = vip
+    if packet.proto == SCTP:
+        out = explicit(to_hop(_with_sctp_port(packet, 0, vport), hop("10.0.0.11")))
+        out.src, out.dst = OUTSIDE_MAC, ROUTER_MAC
+        return out
     if packet.frag == 0:
         packet.payload.sport = vport
     out = _with_new_addresses(frame, packet, hop("10.0.0.11"), undone_checksum=undone_checksum)
@@ -106,6 +113,10 @@ def error_about(frame: Packet, kind: int, code: int, *, mtu: int = 0, source: st
     packet = IP(src=source, dst=frame[IP].src, tos=tos, ttl=64, id=0) / ICMP(header) / Raw(quoted)
     del packet[ICMP].chksum
     return explicit(Ether(src=frame.dst, dst=frame.src) / packet)
+
+
+def unreachable_protocol(frame: Packet) -> Packet:
+    return error_about(frame, 3, 2)
 
 
 def unreachable_port(frame: Packet) -> Packet:
@@ -180,6 +191,16 @@ def _segment(packet: Packet, number: int, start: int, payload: bytes, last: bool
 
 def _way(way: NextHop | str) -> NextHop:
     return hop(way) if isinstance(way, str) else way
+
+
+def _with_sctp_port(packet: Packet, at: int, port: int) -> Packet:
+    """Put a port into an SCTP packet; its checksum does not cover the addresses."""
+    body, wanted = bytes(packet.payload), port.to_bytes(2, "big")
+    if body[at : at + 2] != wanted:
+        body = with_crc(body[:at] + wanted + body[at + 2 :])
+    packet.remove_payload()
+    del packet.chksum
+    return packet / Raw(body)
 
 
 def _with_new_addresses(old: Packet, packet: Packet, way: NextHop, *, undone_checksum: bool) -> Packet:

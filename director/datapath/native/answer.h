@@ -14,7 +14,8 @@ enum {
 	LB_ICMP_UNREACHABLE = 3,
 	LB_ICMP_QUENCH = 4,
 	LB_ICMP_TIME_EXCEEDED = 11,
-	LB_ICMP_PORT_UNREACHABLE = 3, /* codes of LB_ICMP_UNREACHABLE */
+	LB_ICMP_PROTOCOL_UNREACHABLE = 2, /* codes of LB_ICMP_UNREACHABLE */
+	LB_ICMP_PORT_UNREACHABLE = 3,
 	LB_ICMP_FRAG_NEEDED = 4,
 	LB_ICMP_MAX = 576, /* of an error's IP packet */
 	LB_ICMP_ADDED = sizeof(struct lb_ipv4) + sizeof(struct lb_icmp),
@@ -22,6 +23,8 @@ enum {
 	LB_ICMPV6_TOO_BIG = 2,
 	LB_ICMPV6_TIME_EXCEEDED = 3,
 	LB_ICMPV6_PORT_UNREACHABLE = 4, /* code of LB_ICMPV6_UNREACHABLE */
+	LB_ICMPV6_PARAMETER_PROBLEM = 4,
+	LB_ICMPV6_UNKNOWN_HEADER = 1, /* code of LB_ICMPV6_PARAMETER_PROBLEM */
 	LB_REPLY_TTL = 64,
 	LB_PREC_INTERNETCONTROL = 0xc0, /* the precedence of ICMP errors, RFC 1812 §4.3.2.5 */
 	LB_TOS_MASK = 0x1e,
@@ -33,6 +36,7 @@ struct lb_icmp_error {
 	u8 code;
 	u8 type6; /* the same of ICMPv6 */
 	u8 code6;
+	u8 pointer6; /* ICMPv6: which byte of the packet is the problem */
 	u16 mtu;
 	u8 sent;
 	u8 silent;
@@ -118,6 +122,12 @@ static LB_INLINE int lb_icmp_forbidden(struct lb_ctx *ctx, const struct lb_packe
 	return LB_PARSED;
 }
 
+/* Whether the packet to quote lacks a checksum that can't be completed here, and by the kernel only in the wrong place. */
+static LB_INLINE int lb_unquotable(const struct lb_packet *packet, int undone)
+{
+	return undone && packet->key.protocol == LB_IPPROTO_SCTP;
+}
+
 /* Make the packet the ICMP error that answers it, from this source: the reason it ends for. */
 LB_SUBPROGRAM int lb_answer_icmp(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_icmp_error *error,
 				 be32 source)
@@ -134,6 +144,8 @@ LB_SUBPROGRAM int lb_answer_icmp(struct lb_ctx *ctx, const struct lb_packet *pac
 	if (quoted > LB_ICMP_MAX - LB_ICMP_ADDED)
 		quoted = LB_ICMP_MAX - LB_ICMP_ADDED;
 	undone = lb_plain(ctx, packet);
+	if (lb_unquotable(packet, undone))
+		return LB_REASON_CHECKSUM_UNDONE;
 	if (lb_trim(ctx, LB_L3 + quoted) || lb_grow(ctx, LB_ICMP_ADDED) ||
 	    lb_write_icmp_error(ctx, packet, error, source, quoted))
 		return LB_REASON_NO_ROOM;

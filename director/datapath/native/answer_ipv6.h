@@ -41,7 +41,8 @@ static LB_INLINE int lb_write_icmpv6_error(struct lb_ctx *ctx, const struct lb_p
 	arrived = *eth;
 	lb_ipv6_set_class(ip, 0);
 	lb_reply_ipv6(ip, packet, source, LB_IPPROTO_ICMPV6, length);
-	*icmp = (struct lb_icmp){.type = error->type6, .code = error->code6, .mtu = lb_htons(error->mtu)};
+	*icmp =
+	    (struct lb_icmp){.type = error->type6, .code = error->code6, .mtu = lb_htons(error->mtu | error->pointer6)};
 	sum = lb_pseudo_sum_of(source, &packet->key.source, LB_IPPROTO_ICMPV6, length);
 	icmp->checksum = ~lb_csum_fold(sum + lb_range_sum(ctx, LB_L3 + sizeof(*ip), length));
 	eth = lb_at(ctx, 0, sizeof(*eth));
@@ -67,6 +68,8 @@ LB_SUBPROGRAM int lb_answer_icmpv6(struct lb_ctx *ctx, const struct lb_packet *p
 	if (quoted > LB_ICMPV6_MAX - LB_ICMPV6_ADDED)
 		quoted = LB_ICMPV6_MAX - LB_ICMPV6_ADDED;
 	undone = lb_plain(ctx, packet);
+	if (lb_unquotable(packet, undone))
+		return LB_REASON_CHECKSUM_UNDONE;
 	if (lb_trim(ctx, LB_L3 + quoted) || lb_grow(ctx, LB_ICMPV6_ADDED) ||
 	    lb_write_icmpv6_error(ctx, packet, error, source, quoted))
 		return LB_REASON_NO_ROOM;

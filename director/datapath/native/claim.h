@@ -62,7 +62,7 @@ static LB_INLINE enum lb_conn_yield lb_conn_yields(u64 control)
 
 	if (lb_control_kind(control) == LB_CONN_FRAGMENT)
 		return LB_YIELD_TO_ALL;
-	if (lb_control_kind(control) == LB_CONN_FLOW && (state == LB_S_SYN_RECV || state == LB_S_UDP))
+	if (lb_control_kind(control) == LB_CONN_FLOW && lb_state_in(state, LB_HALF_OPEN_STATES))
 		return LB_YIELD_TO_FLOW;
 	return LB_YIELD_NEVER;
 }

@@ -269,7 +269,7 @@ static int lb_conn_matches(const struct lb_conn_query *query, const struct lb_co
 	if (query->family && (lb_conn_family(conn) != query->family || conn->vport != query->vport ||
 			      !lb_addr_equal(&conn->vaddr, &query->vaddr)))
 		return 0;
-	if (query->state_wanted && lb_control_state(conn->control) + 1 != query->state_wanted)
+	if (query->states && !lb_state_in(lb_control_state(conn->control), query->states))
 		return 0;
 	if (query->dests && (conn->dest >= query->dests || !query->dest_wanted[conn->dest]))
 		return 0;

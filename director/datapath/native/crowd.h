@@ -48,7 +48,25 @@ LB_SUBPROGRAM u32 lb_stateless(struct lb_ctx *ctx, const struct lb_service *serv
 /* Whether a segment of no connection may belong to one that was forgotten. */
 static LB_INLINE int lb_forgotten(const struct lb_packet *packet)
 {
-	return packet->key.protocol == LB_IPPROTO_TCP && !(packet->tcp_flags & LB_TCP_SYN);
+	if (packet->key.protocol == LB_IPPROTO_TCP)
+		return !(packet->tcp_flags & LB_TCP_SYN);
+	return packet->key.protocol == LB_IPPROTO_SCTP && packet->sctp_event != LB_SCTP_INIT;
+}
+
+/* Whether a segment of TCP, or a packet of SCTP, ends its connection. */
+static LB_INLINE int lb_ends(const struct lb_packet *packet)
+{
+	if (packet->key.protocol == LB_IPPROTO_TCP)
+		return packet->tcp_flags & (LB_TCP_RST | LB_TCP_FIN);
+	return packet->sctp_event == LB_SCTP_ABORT || packet->sctp_event == LB_SCTP_SHUTDOWN_COMPLETE;
+}
+
+/* The state of a connection that waits for its client's next packet. */
+static LB_INLINE u8 lb_half_open(u8 protocol)
+{
+	if (protocol == LB_IPPROTO_UDP)
+		return LB_S_UDP;
+	return protocol == LB_IPPROTO_TCP ? LB_S_SYN_RECV : LB_S_SCTP_INIT1;
 }
 
 #endif

@@ -81,6 +81,8 @@ int lb_emit(struct lb_ctx *ctx, const struct lb_result *result, struct lb_sink *
 {
 	u32 length = lb_frame_length(ctx);
 
+	if (lb_partial_sctp(ctx)) /* which a packet socket can't say: it would be summed up like TCP's */
+		lb_complete_checksum(ctx);
 	if (lb_gso_size(ctx) && ctx->outer.length)
 		return lb_segment(ctx, result, sink);
 	if (lb_gso_size(ctx) || result->mtu == 0 || length - LB_L3 <= result->mtu) {

@@ -8,6 +8,7 @@
 #include "claim.h"
 #include "lookup.h"
 #include "sched.h"
+#include "sctp.h"
 
 static LB_INLINE void lb_count_in(struct lb_ctx *ctx, u32 dest, u32 service, u16 length)
 {
@@ -59,9 +60,19 @@ static LB_INLINE enum lb_direction lb_direction_in(u16 method)
 	return method == LB_NAT ? LB_INPUT : LB_INPUT_ONLY;
 }
 
+/* The state of a connection that no packet has stepped yet. */
+static LB_INLINE u8 lb_first_state(u8 protocol)
+{
+	if (protocol == LB_IPPROTO_UDP)
+		return LB_S_UDP;
+	return protocol == LB_IPPROTO_TCP ? LB_S_NONE : LB_S_SCTP_NONE;
+}
+
 static LB_INLINE u8 lb_next_state(const struct lb_packet *packet, u8 state, enum lb_direction direction)
 {
-	return packet->key.protocol == LB_IPPROTO_TCP ? lb_tcp_step(state, direction, packet->tcp_flags) : LB_S_UDP;
+	if (packet->key.protocol == LB_IPPROTO_TCP)
+		return lb_tcp_step(state, direction, packet->tcp_flags);
+	return packet->key.protocol == LB_IPPROTO_UDP ? LB_S_UDP : lb_sctp_step(state, direction, packet->sctp_event);
 }
 
 enum { LB_STEP_TRIES = 3 }; /* others may step the same flow */

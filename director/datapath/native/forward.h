@@ -20,6 +20,7 @@
  *                                           1: the host can't, the checksum is completed at its place when they leave
  *   lb_range_sum                            checksum words over a range that is inside the frame, else 0
  *   lb_l4_replace                           adapt TCP's or UDP's checksum, partial or not, to a changed word
+ *   lb_crc_undone                           whether an SCTP checksum is partial: it is left as it is then
  *   lb_push_outer                           put an outer IP header before the packet (now or when it leaves)
  *   lb_partial, lb_gso_size                 the frame's offload facts
  *   lb_image_line, lb_conn_at, lb_conn_set_mask, lb_conn_seed           tables
@@ -37,9 +38,35 @@
 
 enum { LB_MET = 0xff }; /* not a verdict yet */
 
-static LB_INLINE int lb_is_syn(const struct lb_packet *packet)
+/* Whether this is how a client begins a connection: a SYN, an INIT. */
+static LB_INLINE int lb_begins(const struct lb_packet *packet)
 {
-	return packet->key.protocol == LB_IPPROTO_TCP && (packet->tcp_flags & LB_TCP_SYN);
+	if (packet->key.protocol == LB_IPPROTO_TCP)
+		return packet->tcp_flags & LB_TCP_SYN;
+	return packet->key.protocol == LB_IPPROTO_SCTP && packet->sctp_event == LB_SCTP_INIT;
+}
+
+/* Whether a packet of no connection may open one (sloppy_tcp, sloppy_sctp). */
+static LB_INLINE int lb_opens(struct lb_ctx *ctx, const struct lb_image_header *image, const struct lb_packet *packet)
+{
+	const struct lb_options *options;
+
+	if (packet->key.protocol == LB_IPPROTO_UDP)
+		return 1;
+	if (packet->key.protocol == LB_IPPROTO_TCP)
+		return !(packet->tcp_flags & LB_TCP_RST) && (lb_begins(packet) || image->sloppy_tcp);
+	options = lb_options(ctx, image);
+	return lb_sctp_opens(packet, options && options->sloppy_sctp);
+}
+
+/* What the host's own stack answers to a packet that belongs to no connection and opens none. */
+static LB_INLINE struct lb_result lb_refuse(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	if (packet->key.protocol == LB_IPPROTO_TCP)
+		return lb_tcp_reset(ctx, packet);
+	if (packet->sctp_event == LB_SCTP_NO_CHUNK)
+		return lb_drop(LB_REASON_TRUNCATED);
+	return lb_protocol_unreachable(ctx, packet);
 }
 
 static LB_INLINE int lb_present(const struct lb_dest *dest)
@@ -47,14 +74,14 @@ static LB_INLINE int lb_present(const struct lb_dest *dest)
 	return dest && (dest->flags & LB_DEST_PRESENT);
 }
 
-/* Whether a SYN on a known flow opens a new one (conn_reuse_mode). */
+/* Whether a SYN or INIT on a known flow opens a new one (conn_reuse_mode). */
 static LB_INLINE int lb_reuses(const struct lb_image_header *image, const struct lb_found *flow)
 {
 	u8 state = lb_control_state(flow->control);
 
 	if (image->conn_reuse_mode == 0)
 		return 0;
-	return state == LB_S_TIME_WAIT || state == LB_S_CLOSE ||
+	return state == LB_S_TIME_WAIT || state == LB_S_CLOSE || state == LB_S_SCTP_CLOSED ||
 	       ((image->conn_reuse_mode & 2) && state == LB_S_FIN_WAIT && lb_found_method(flow) != LB_NAT);
 }
 
@@ -69,7 +96,7 @@ static LB_INLINE int lb_flow_holds(struct lb_ctx *ctx, const struct lb_image_hea
 				   const struct lb_packet *packet, const struct lb_found *flow,
 				   const struct lb_dest *dest)
 {
-	int syn = lb_is_syn(packet);
+	int syn = lb_begins(packet);
 
 	if (!lb_expires(image, dest, syn) && !(syn && lb_reuses(image, flow)))
 		return 1;
@@ -118,9 +145,9 @@ static LB_INLINE struct lb_result lb_forward_crowded(struct lb_ctx *ctx, const s
 
 	if (!dest)
 		return lb_port_unreachable(ctx, packet);
-	if (lb_forgotten(packet) && (packet->tcp_flags & (LB_TCP_RST | LB_TCP_FIN)))
+	if (lb_forgotten(packet) && lb_ends(packet))
 		return lb_forward_stateless(ctx, packet, dest, id);
-	state = packet->key.protocol == LB_IPPROTO_TCP ? LB_S_SYN_RECV : LB_S_UDP;
+	state = lb_half_open(packet->key.protocol);
 	claim = lb_flow_open(ctx, image, packet, id, dest, state, flow);
 	if (claim == LB_CLAIM_MET)
 		return (struct lb_result){.verdict = LB_MET};
@@ -166,14 +193,13 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 		return lb_unscheduled(ctx, packet);
 	if (lb_crowded(ctx, packet->now))
 		return lb_forward_crowded(ctx, image, service, packet, flow);
-	if (packet->key.protocol == LB_IPPROTO_TCP &&
-	    ((packet->tcp_flags & LB_TCP_RST) || !(lb_is_syn(packet) || image->sloppy_tcp)))
-		return lb_tcp_reset(ctx, packet);
+	if (!lb_opens(ctx, image, packet))
+		return lb_refuse(ctx, packet);
 	id = lb_schedule(ctx, service, packet);
 	dest = id ? lb_dest_at(ctx, image, id) : 0;
 	if (!dest)
 		return lb_port_unreachable(ctx, packet);
-	state = lb_next_state(packet, LB_S_NONE, lb_direction_in(dest->method));
+	state = lb_next_state(packet, lb_first_state(packet->key.protocol), lb_direction_in(dest->method));
 	claim = lb_flow_open(ctx, image, packet, id, dest, state, flow);
 	if (claim == LB_CLAIM_MET)
 		return (struct lb_result){.verdict = LB_MET};

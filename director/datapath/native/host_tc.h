@@ -74,6 +74,16 @@ static LB_INLINE void lb_l4_replace(struct lb_ctx *ctx, u32 field, be32 from, be
 }
 
 /*
+ * Whether the checksum in an SCTP header is still to be computed: by the kernel, when the frame leaves. Then the field is
+ * 0, as of whole packets one in four billion is.
+ */
+static LB_INLINE int lb_crc_undone(struct lb_ctx *ctx, u32 checksum)
+{
+	(void)ctx;
+	return checksum == 0;
+}
+
+/*
  * Room for the outer header between Ethernet and IP. A super-frame becomes one of tunnelled segments; those of TCP are
  * made smaller by the header, so that they fit where they fitted before, datagrams must stay as they were.
  */
@@ -101,6 +111,11 @@ static LB_INLINE int lb_partial(struct lb_ctx *ctx, const struct lb_packet *pack
 		return 1;
 	if (packet->fragment & (LB_IP_MF | LB_IP_OFFSET))
 		return 0;
+	if (key->protocol == LB_IPPROTO_SCTP) {
+		const struct lb_sctp *sctp = lb_at(ctx, packet->l4, sizeof(*sctp));
+
+		return sctp && lb_crc_undone(ctx, sctp->checksum);
+	}
 	field +=
 	    key->protocol == LB_IPPROTO_TCP ? offsetof(struct lb_tcp, checksum) : offsetof(struct lb_udp, checksum);
 	checksum = lb_at(ctx, field, sizeof(*checksum));

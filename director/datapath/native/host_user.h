@@ -15,6 +15,7 @@
 /* Only eBPF has reason to keep a subprogram apart: its verifier checks it once. */
 #define LB_SUBPROGRAM static LB_INLINE
 
+#include "crc.h"
 #include "csum.h"
 #include "datapath.h"
 #include "entry.h"
@@ -130,6 +131,43 @@ static LB_INLINE u64 lb_range_sum(struct lb_ctx *ctx, u32 offset, u32 length)
 	return lb_bytes_sum(ctx->data + offset, length);
 }
 
+/* The CRC32c of these bytes, RFC 9260 appendix A. */
+static inline u32 lb_crc(const u8 *at, u32 length)
+{
+	u32 crc = ~0U;
+
+	for (u32 i = 0; i < length; i++) {
+		crc ^= at[i];
+		for (u32 bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (LB_CRC32C & -(crc & 1));
+	}
+	return ~crc;
+}
+
+/* Whether the partial checksum, which the kernel knows by its place alone, is SCTP's: as no other it is 8 bytes in. */
+static LB_INLINE int lb_partial_sctp(struct lb_ctx *ctx)
+{
+	return lb_needs_checksum(ctx) && ctx->offload.csum_offset == offsetof(struct lb_sctp, checksum);
+}
+
+/* Whether the checksum in an SCTP header is still to be computed. */
+static LB_INLINE int lb_crc_undone(struct lb_ctx *ctx, u32 checksum)
+{
+	(void)checksum;
+	return lb_partial_sctp(ctx);
+}
+
+static inline void lb_complete_crc(struct lb_ctx *ctx, u32 start, u32 field)
+{
+	u32 crc = 0;
+
+	if (field + sizeof(crc) > lb_frame_length(ctx))
+		return;
+	memcpy(ctx->data + field, &crc, sizeof(crc));
+	crc = lb_crc(ctx->data + start, lb_frame_length(ctx) - start);
+	memcpy(ctx->data + field, &crc, sizeof(crc));
+}
+
 /* The length of an IP header, without extension headers. */
 static LB_INLINE u32 lb_header_length(const u8 *header)
 {
@@ -143,6 +181,7 @@ static LB_INLINE u32 lb_header_length(const u8 *header)
 static inline void lb_complete_checksum(struct lb_ctx *ctx)
 {
 	u32 start = ctx->offload.csum_start, field = start + ctx->offload.csum_offset;
+	int is_sctp = lb_partial_sctp(ctx);
 	u16 sum;
 
 	if (!lb_needs_checksum(ctx))
@@ -151,6 +190,10 @@ static inline void lb_complete_checksum(struct lb_ctx *ctx)
 	if (start < LB_ETH_HLEN + lb_header_length(ctx->data + LB_ETH_HLEN) ||
 	    field + sizeof(sum) > lb_frame_length(ctx))
 		return;
+	if (is_sctp) {
+		lb_complete_crc(ctx, start, field);
+		return;
+	}
 	sum = ~lb_csum_fold(lb_bytes_sum(ctx->data + start, lb_frame_length(ctx) - start));
 	if (sum == 0 && ctx->offload.csum_offset == offsetof(struct lb_udp, checksum))
 		sum = 0xffff;

@@ -84,6 +84,14 @@ static LB_INLINE void lb_l4_replace(struct lb_ctx *ctx, u32 field, be32 from, be
 	*checksum = sum == 0 && (flags & LB_L4_UDP) ? 0xffff : sum;
 }
 
+/* Whether the checksum in an SCTP header is still to be computed. */
+static LB_INLINE int lb_crc_undone(struct lb_ctx *ctx, u32 checksum)
+{
+	(void)ctx;
+	(void)checksum;
+	return 0;
+}
+
 static LB_INLINE int lb_push_outer(struct lb_ctx *ctx, const struct lb_outer *outer)
 {
 	return lb_grow(ctx, outer->length) ? -1 : lb_write_outer(ctx, outer);

@@ -37,7 +37,7 @@ static LB_INLINE int lb_parse_quote_ipv4(struct lb_ctx *ctx, const struct lb_pac
 	header = (ip->version_ihl & 0xf) * 4;
 	if (ip->version_ihl >> 4 != 4 || header < sizeof(*ip))
 		return LB_REASON_BAD_HEADER;
-	if ((ip->protocol != LB_IPPROTO_TCP && ip->protocol != LB_IPPROTO_UDP) ||
+	if ((ip->protocol != LB_IPPROTO_TCP && ip->protocol != LB_IPPROTO_UDP && ip->protocol != LB_IPPROTO_SCTP) ||
 	    (ip->fragment & lb_htons(LB_IP_OFFSET)))
 		return LB_REASON_ICMP_UNRELATED;
 	key->protocol = ip->protocol;

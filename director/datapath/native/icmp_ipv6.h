@@ -45,7 +45,8 @@ static LB_INLINE int lb_parse_quote_ipv6(struct lb_ctx *ctx, const struct lb_pac
 	fault = lb_pass_extensions(ctx, &headers);
 	if (fault)
 		return fault == LB_REASON_EXTENSIONS ? LB_REASON_ICMP_UNRELATED : fault;
-	if ((headers.protocol != LB_IPPROTO_TCP && headers.protocol != LB_IPPROTO_UDP) ||
+	if ((headers.protocol != LB_IPPROTO_TCP && headers.protocol != LB_IPPROTO_UDP &&
+	     headers.protocol != LB_IPPROTO_SCTP) ||
 	    (headers.fragment & LB_IP_OFFSET))
 		return LB_REASON_ICMP_UNRELATED;
 	key->protocol = headers.protocol;

@@ -7,11 +7,10 @@
 #ifndef LB_NAT_IPV6_H
 #define LB_NAT_IPV6_H
 
-#include "lookup.h"
+#include "nat_sctp.h"
 
 enum {
-	LB_END_SOURCE = 1 << 16, /* beside a port: rewrite the source, not the destination */
-	LB_TCP_CHECKSUM = 16,	 /* offsets of the fields */
+	LB_TCP_CHECKSUM = 16, /* offsets of the fields */
 	LB_UDP_CHECKSUM = 6,
 };
 
@@ -40,6 +39,8 @@ static LB_INLINE int lb_nat_ipv6_transport(struct lb_ctx *ctx, const struct lb_p
 	struct lb_udp *udp = lb_at(ctx, packet->l4, sizeof(*udp));
 	int unsummed;
 
+	if (packet->key.protocol == LB_IPPROTO_SCTP)
+		return lb_nat_sctp(ctx, packet, end);
 	if (!udp)
 		return -1;
 	unsummed = is_udp && udp->checksum == 0;
@@ -82,8 +83,10 @@ LB_SUBPROGRAM int lb_nat_ipv6(struct lb_ctx *ctx, const struct lb_packet *packet
 	if (!packet || !to)
 		return -1;
 	unsummed = lb_later_fragment(packet) ? 0 : lb_nat_ipv6_transport(ctx, packet, to, end);
+	if (unsummed < 0)
+		return unsummed;
 	ip = lb_ipv6_at(ctx, LB_L3);
-	if (!ip || unsummed < 0)
+	if (!ip)
 		return -1;
 	lb_addr_write(end & LB_END_SOURCE ? &ip->source : &ip->destination, to);
 	if (unsummed && !lb_any_fragment(packet))

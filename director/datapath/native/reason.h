@@ -34,6 +34,10 @@ enum lb_verdict {
 	X(TOO_BIG_SILENT, DROP, "larger than the next hop's MTU with DF set, and no ICMP error may answer it")         \
 	X(ICMP_LIMITED, DROP, "deserved an ICMP error, but icmp_msgs_per_sec was used up")                             \
 	X(TABLE_FULL, DROP, "a new connection by NAT for which the connection table had no place")                     \
+	X(SCTP_FRAGMENT, DROP,                                                                                         \
+	  "an SCTP fragment whose port NAT would change: its checksum covers pieces that are not in it")               \
+	X(CHECKSUM_UNDONE, DROP,                                                                                       \
+	  "deserved an ICMP error, which can not quote an SCTP packet whose checksum the sender left to hardware")     \
 	X(NO_ROOM, DROP, "no room in the buffer to rewrite the frame")                                                 \
 	X(NO_FRAGMENTS, DROP, "larger than the next hop's MTU, and this data path can not cut it into fragments")      \
 	X(TX_FAILED, DROP, "the interface did not take the frame")                                                     \
@@ -47,6 +51,8 @@ enum lb_verdict {
 	X(FRAGMENT, TRANSMIT, "a later fragment, forwarded after its first")                                           \
 	X(ICMP_RELATED, TRANSMIT, "an ICMP error, forwarded along the connection it is about")                         \
 	X(RST_SENT, TRANSMIT, "belonged to no connection and was answered with a TCP reset")                           \
+	X(NO_ASSOCIATION, TRANSMIT,                                                                                    \
+	  "an SCTP packet that opens no association and belongs to none: answered with ICMP protocol unreachable")     \
 	X(NO_DEST, TRANSMIT, "no destination could take it: answered with ICMP port unreachable")                      \
 	X(TTL_EXPIRED, TRANSMIT, "its TTL ran out: answered with ICMP time exceeded")                                  \
 	X(TOO_BIG, TRANSMIT, "larger than the next hop's MTU with DF set: answered with ICMP fragmentation needed")

@@ -33,6 +33,20 @@ static LB_INLINE struct lb_result lb_port_unreachable(struct lb_ctx *ctx, const 
 	return lb_icmp_answer(ctx, packet, &error, &packet->key.destination);
 }
 
+/* What a host without SCTP answers to an SCTP packet. */
+static LB_INLINE struct lb_result lb_protocol_unreachable(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	struct lb_icmp_error error = {.type = LB_ICMP_UNREACHABLE,
+				      .code = LB_ICMP_PROTOCOL_UNREACHABLE,
+				      .type6 = LB_ICMPV6_PARAMETER_PROBLEM,
+				      .code6 = LB_ICMPV6_UNKNOWN_HEADER,
+				      .pointer6 = offsetof(struct lb_ipv6, next_header),
+				      .sent = LB_REASON_NO_ASSOCIATION,
+				      .silent = LB_REASON_BAD_SOURCE};
+
+	return lb_icmp_answer(ctx, packet, &error, &packet->key.destination);
+}
+
 /* To a client the VIP says it, to a NAT server the director's own address on that side. */
 static LB_INLINE struct lb_result lb_time_exceeded(struct lb_ctx *ctx, const struct lb_packet *packet,
 						   const struct lb_addr *source)

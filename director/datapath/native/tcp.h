@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TCP connection states as kernel IPVS keeps them: tables, and one function that steps through them.
+ * Connection states, and TCP's as kernel IPVS keeps them: tables, and one function that steps through them. SCTP's
+ * tables are in sctp.h.
  *
  * The director sees both directions only with NAT. With DR and TUN it sees the client's half, and the INPUT-ONLY table
  * guesses the rest. A segment's event is the first of RST, SYN, FIN, ACK that it carries; one with none closes.
@@ -23,8 +24,25 @@ enum lb_conn_state {
 	LB_S_LISTEN,
 	LB_S_SYNACK,
 	LB_S_UDP, /* UDP has this state alone; its number is its timeout's, LB_TIMEOUT_UDP */
+
+	/* SCTP's: the numbers are their timeouts' as well, from LB_TIMEOUT_SCTP on */
+	LB_S_SCTP_NONE = 16,
+	LB_S_SCTP_INIT1, /* the client's INIT was seen, and no more */
+	LB_S_SCTP_INIT,
+	LB_S_SCTP_COOKIE_SENT,
+	LB_S_SCTP_COOKIE_REPLIED,
+	LB_S_SCTP_COOKIE_WAIT,
+	LB_S_SCTP_COOKIE,
+	LB_S_SCTP_COOKIE_ECHOED,
+	LB_S_SCTP_ESTABLISHED,
+	LB_S_SCTP_SHUTDOWN_SENT,
+	LB_S_SCTP_SHUTDOWN_RECEIVED,
+	LB_S_SCTP_SHUTDOWN_ACK_SENT,
+	LB_S_SCTP_REJECTED,
+	LB_S_SCTP_CLOSED,
 	LB_S_COUNT,
 };
+_Static_assert(LB_S_COUNT <= 32, "a set of states is a word");
 
 enum lb_direction {
 	LB_INPUT,
@@ -106,10 +124,23 @@ static LB_INLINE u8 lb_tcp_step(u8 state, enum lb_direction direction, u8 flags)
 	return lb_tcp_next[direction][event][state & 15];
 }
 
-/* Whether a connection in this state counts as active (kernel IPVS's ActiveConn). */
+/* The states, as a set, in which a connection counts as active (kernel IPVS's ActiveConn). */
+enum {
+	LB_ACTIVE_STATES = 1 << LB_S_ESTABLISHED | 1 << LB_S_SYN_SENT | 1 << LB_S_SYN_RECV | 1 << LB_S_SYNACK |
+	    1 << LB_S_SCTP_ESTABLISHED,
+	/* Those that anybody can bring about without an answer. */
+	LB_HALF_OPEN_STATES = 1 << LB_S_SYN_RECV | 1 << LB_S_SYNACK | 1 << LB_S_UDP | 1 << LB_S_SCTP_INIT1 |
+	    1 << LB_S_SCTP_INIT,
+};
+
+static LB_INLINE int lb_state_in(u8 state, u32 states)
+{
+	return states >> (state & 31) & 1;
+}
+
 static LB_INLINE int lb_state_active(u8 state)
 {
-	return state == LB_S_ESTABLISHED || state == LB_S_SYN_SENT || state == LB_S_SYN_RECV || state == LB_S_SYNACK;
+	return lb_state_in(state, LB_ACTIVE_STATES);
 }
 
 #endif

@@ -90,6 +90,7 @@ enum {
 	LB_IPPROTO_AH = 51,
 	LB_IPPROTO_ICMPV6 = 58,
 	LB_IPPROTO_DSTOPTS = 60,
+	LB_IPPROTO_SCTP = 132,
 	LB_IP_DF = 0x4000,
 	LB_IP_MF = 0x2000,
 	LB_IP_OFFSET = 0x1fff,
@@ -203,6 +204,21 @@ struct lb_udp {
 	be16 checksum;
 } LB_WIRE;
 _Static_assert(sizeof(struct lb_udp) == 8, "UDP header, RFC 768");
+
+struct lb_sctp {
+	be16 source;
+	be16 destination;
+	be32 tag;
+	u32 checksum; /* CRC32c, least significant byte first */
+} LB_WIRE;
+_Static_assert(sizeof(struct lb_sctp) == 12, "SCTP common header, RFC 9260");
+
+struct lb_chunk {
+	u8 type;
+	u8 flags;
+	be16 length; /* of the chunk with this header; the next one begins at a multiple of four */
+} LB_WIRE;
+_Static_assert(sizeof(struct lb_chunk) == 4, "SCTP chunk header, RFC 9260");
 
 struct lb_icmp {
 	u8 type;

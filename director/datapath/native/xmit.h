@@ -76,6 +76,8 @@ static LB_INLINE int lb_rewrite_ports(struct lb_ctx *ctx, const struct lb_packet
 	struct lb_udp *udp = lb_at(ctx, packet->l4, sizeof(*udp));
 	int unsummed;
 
+	if (LB_UNLIKELY(packet->key.protocol == LB_IPPROTO_SCTP))
+		return lb_nat_sctp(ctx, packet, change->to_port | (change->source ? LB_END_SOURCE : 0));
 	if (!udp)
 		return -1;
 	unsummed = is_udp && udp->checksum == 0;
@@ -93,13 +95,18 @@ static LB_INLINE int lb_rewrite_ports(struct lb_ctx *ctx, const struct lb_packet
 	return unsummed;
 }
 
-/* Rewrite one end: ports (not in a later fragment) and address, with their checksums. */
+/*
+ * Rewrite one end: ports (not in a later fragment) and address, with their checksums. 0, -1, or less than that: the
+ * negative of the reason why not.
+ */
 static LB_INLINE int lb_nat(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_rewrite *change)
 {
 	int unsummed = lb_later_fragment(packet) ? 0 : lb_rewrite_ports(ctx, packet, change);
 	struct lb_ipv4 *ip = lb_ipv4_at(ctx, LB_L3);
 
-	if (!ip || unsummed < 0)
+	if (unsummed < 0)
+		return unsummed;
+	if (!ip)
 		return -1;
 	if (change->source)
 		ip->source = change->to;
@@ -135,6 +142,8 @@ static LB_INLINE u32 lb_size(struct lb_ctx *ctx, const struct lb_packet *packet,
 
 	if (!lb_gso_size(ctx))
 		return packet->length;
+	if (packet->key.protocol == LB_IPPROTO_SCTP)
+		return 0; /* its pieces are chunks of as many sizes, cut by a sender that knows the path */
 	if (packet->key.protocol != LB_IPPROTO_TCP)
 		return segment + sizeof(struct lb_udp);
 	tcp = lb_at(ctx, packet->l4, sizeof(*tcp));
@@ -168,10 +177,11 @@ static LB_INLINE int lb_apply_method(struct lb_ctx *ctx, const struct lb_packet 
 static LB_INLINE struct lb_result lb_send(struct lb_ctx *ctx, const struct lb_packet *packet,
 					  const struct lb_dest *dest, u16 method, enum lb_reason reason)
 {
+	int failed = lb_apply_method(ctx, packet, dest, method);
 	struct lb_eth *eth;
 
-	if (lb_apply_method(ctx, packet, dest, method))
-		return lb_drop(LB_REASON_NO_ROOM);
+	if (failed)
+		return lb_drop(failed < -1 ? -failed : LB_REASON_NO_ROOM);
 	eth = lb_at(ctx, 0, sizeof(*eth));
 	if (!eth)
 		return lb_drop(LB_REASON_TRUNCATED);
@@ -232,13 +242,15 @@ static LB_INLINE struct lb_result lb_xmit_reply(struct lb_ctx *ctx, const struct
 {
 	const struct lb_link *link = lb_link_find(ctx, image, back->client.ifindex);
 	struct lb_eth *eth;
+	int failed;
 
 	if (!link)
 		return lb_drop(LB_REASON_DEST_UNRESOLVED);
 	if (lb_lower_ttl(ctx, packet))
 		return lb_drop(LB_REASON_TRUNCATED);
-	if (packet->key.protocol != LB_IPPROTO_ICMP && lb_nat_back(ctx, packet, back))
-		return lb_drop(LB_REASON_TRUNCATED);
+	failed = packet->key.protocol == LB_IPPROTO_ICMP ? 0 : lb_nat_back(ctx, packet, back);
+	if (failed)
+		return lb_drop(failed < -1 ? -failed : LB_REASON_TRUNCATED);
 	eth = lb_at(ctx, 0, sizeof(*eth));
 	if (!eth)
 		return lb_drop(LB_REASON_TRUNCATED);

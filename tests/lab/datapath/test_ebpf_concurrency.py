@@ -19,7 +19,7 @@ from director.datapath._native import ffi, lib
 from cost.subject import objects
 from director.datapath.programs import ProgramKind, Programs, TableSizes
 from director.model import ForwardingMethod, Scheduler
-from director.model.connection import ConnectionState
+from director.datapath.listing import STATES
 from tests.lab.datapath.crowded import (
     ACTIVE,
     LINES,
@@ -35,7 +35,6 @@ from tests.needs import needs
 
 pytestmark = [needs("root", "bpf", "netns", "veth", "gcc")]
 DR, NAT = ForwardingMethod.DR, ForwardingMethod.NAT
-STATES = tuple(ConnectionState)
 PAUSE = 3_000  # ms: some flows get no packet for a timeout
 SHORT = 0.0002  # s: the test's own thread lets others run
 LIFE = 3_600_000  # ms: longer than any timeout

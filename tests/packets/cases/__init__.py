@@ -21,6 +21,7 @@ from tests.packets.cases import (
     nat,
     offload,
     passing,
+    sctp,
     states,
     thresholds,
     tunnel,

@@ -78,6 +78,11 @@ class Forwarder:
         if frame[IP].flags & 2 and _length(arrival, frame, tunnel=tunnel) > room:
             error = transform.fragmentation_needed(frame, room)
             return self.error(arrival, frame, now, "too_big", error)
+        if frame[IP].proto == 132 and flow.method is ForwardingMethod.NAT and flow.real.port != flow.ends[4]:
+            if frame[IP].flags & 1:
+                return dropped("sctp_fragment")
+            if frame[IP].len < frame[IP].ihl * 4 + 12:
+                return dropped("truncated")
         frames = self._by_method(flow, arrival, frame, way)
         return transmitted(reason, way.interface, *frames)
 

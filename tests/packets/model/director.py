@@ -21,6 +21,7 @@ from tests.packets.case import (
 )
 from tests.packets.checksum import ETHERNET, ones_sum
 from tests.packets.model.departure import Forwarder, dropped, passed, transmitted
+from tests.packets.model import sctp
 from tests.packets.model.table import (
     FRAGMENT_MS,
     FTP_DATA,
@@ -79,7 +80,7 @@ class Model:
         frame = Ether(arrival.frame)
         if frame[IP].proto == 1:
             return self._icmp(frame)
-        if frame[IP].proto not in (6, 17):
+        if frame[IP].proto not in (6, 17, 132):
             return passed("not_balanced")
         if frame[IP].frag:
             return self._later_fragment(frame)
@@ -108,14 +109,14 @@ class Model:
         """Whether a new SYN begins another connection (conn_reuse_mode)."""
         tunables = self.setting.configuration.tunables
         mode = tunables.conn_reuse_mode
-        if frame[IP].proto != 6 or "S" not in str(frame[TCP].flags):
+        if not _begins(frame):
             return False
         if tunables.expire_nodest_conn and flow.real.weight == 0:
             return True
         if not mode:
             return False
         half_seen = flow.method is not ForwardingMethod.NAT
-        return flow.state in (State.TIME_WAIT, State.CLOSE) or bool(
+        return flow.state in (State.TIME_WAIT, State.CLOSE, State.CLOSED) or bool(
             mode & 2 and flow.state is State.FIN_WAIT and half_seen
         )
 
@@ -123,7 +124,7 @@ class Model:
         if _is_martian(frame[IP]):
             return dropped("bad_source")
         flags = str(frame[TCP].flags) if frame[IP].proto == 6 else ""
-        from_ftp = frame[IP].payload.sport == FTP_DATA
+        from_ftp = _ends(frame[IP])[2] == FTP_DATA
         starts = not from_ftp and ("S" in flags or self.setting.configuration.tunables.sloppy_tcp)
         if frame[IP].proto == 6 and "R" in flags:
             return dropped("rst_unknown")
@@ -134,6 +135,10 @@ class Model:
             if whole and not transform.was_right(frame[IP]):
                 return dropped("bad_checksum")
             return transmitted("rst_sent", arrival.interface, Departure(bytes(transform.reset_for(frame))))
+        if frame[IP].proto == 132:
+            refusal = self._refusal(arrival, frame)
+            if refusal is not None:
+                return refusal
         real = None if from_ftp else service.schedule.choose(frame[IP].dst)
         if real is None:
             error = transform.unreachable_port(frame)
@@ -151,6 +156,17 @@ class Model:
         self.table.open(flow)
         service.counts, real.counts = opened(service.counts), opened(real.counts)
         return self._inward(flow, arrival, frame, "new")
+
+    def _refusal(self, arrival: Arrival, frame: Packet) -> Answer | None:
+        """Say what becomes of an SCTP packet that opens no association."""
+        happened = _event(frame)
+        if not happened:
+            return dropped("truncated")
+        sloppy = self.setting.configuration.tunables.sloppy_sctp
+        if happened == "INIT" or (sloppy and happened != "ABORT"):
+            return None
+        error = transform.unreachable_protocol(frame)
+        return self.forwarder.error(arrival, frame, self.now, "no_association", error)
 
     def _inward(self, flow: Flow, arrival: Arrival, frame: Packet, reason: str) -> Answer:
         flow.interface, flow.client_macs = arrival.interface, (frame.dst, frame.src)
@@ -171,9 +187,13 @@ class Model:
         return self.forwarder.outward(flow, arrival, frame, "reply")
 
     def _step(self, flow: Flow, frame: Packet, seen: Seen) -> None:
+        lives = timeout_ms
         if frame[IP].proto == 6:
             flow.enter(step(flow.state, seen, str(frame[TCP].flags)))
-        flow.expires = self.now + timeout_ms(self.setting.configuration.timeouts, flow.state)
+        elif frame[IP].proto == 132:
+            flow.enter(sctp.step(flow.state, seen, _event(frame)))
+            lives = sctp.timeout_ms
+        flow.expires = self.now + lives(self.setting.configuration.timeouts, flow.state)
 
     def _remember_fragments(self, flow: Flow, frame: Packet, *, backwards: bool) -> None:
         if frame[IP].flags & 1:
@@ -205,7 +225,7 @@ class Model:
         if len(body) < 28 or len(body) < (body[0] & 15) * 4 + 8:
             return passed("icmp_unrelated")
         quoted = IP(body)
-        if quoted.proto not in (6, 17) or quoted.frag:
+        if quoted.proto not in (6, 17, 132) or quoted.frag:
             return passed("icmp_unrelated")
         protocol, source, sport, target, dport = _ends(quoted)
         answered = (protocol, target, dport, source, sport)
@@ -240,6 +260,17 @@ def _ends(packet: Packet) -> Ends:
     return packet.proto, packet.src, sport, packet.dst, dport
 
 
+def _event(frame: Packet) -> str:
+    return sctp.event(bytes(frame[IP])[frame[IP].ihl * 4 : frame[IP].len])
+
+
+def _begins(frame: Packet) -> bool:
+    """Whether a client begins a connection so."""
+    if frame[IP].proto == 6:
+        return "S" in str(frame[TCP].flags)
+    return bool(frame[IP].proto == 132 and _event(frame) == "INIT")
+
+
 def _is_martian(packet: Packet) -> bool:
     """Whether no other host can have this source (RFC 1812 5.3.7)."""
     source = IPAddress(packet.src)
@@ -271,6 +302,6 @@ def _fault(frame: bytes) -> Answer | None:
         return dropped("truncated")
     if ones_sum(packet[:header]) != 0xFFFF:
         return dropped("bad_checksum")
-    needed = {6: 20, 17: 8, 1: 8}.get(packet[9], 0)
+    needed = {6: 20, 17: 8, 1: 8, 132: 4}.get(packet[9], 0)
     later = int.from_bytes(packet[6:8], "big") & 0x1FFF
     return dropped("truncated") if not later and length < header + needed else None

@@ -53,7 +53,7 @@ TABLES: Mapping[Seen, str] = MappingProxyType(
     }
 )
 
-ACTIVE = frozenset({State.SYN_RECV, State.SYN_SENT, State.SYNACK, State.ESTABLISHED})
+ACTIVE = frozenset({State.SYN_RECV, State.SYN_SENT, State.SYNACK, State.ESTABLISHED})  # SCTP: the last alone
 PRIORITY = (("R", "rst"), ("S", "syn"), ("F", "fin"), ("A", "ack"))
 
 

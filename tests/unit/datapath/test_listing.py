@@ -9,7 +9,7 @@ import pytest
 from director.datapath._native import ffi, lib
 from netaddr import IPAddress, IPNetwork
 
-from director.datapath.listing import Holder, entry_of, query_of
+from director.datapath.listing import STATES, Holder, entry_of, query_of
 from director.model import Destination, ForwardingMethod, Protocol, ServiceKey
 from director.model.connection import ConnectionEntry, ConnectionQuery, ConnectionState, Endpoint
 
@@ -69,11 +69,18 @@ def test_the_clock_may_wrap_while_an_entry_lives(expires: int, now: int, left: f
 
 def test_every_state_has_the_name_that_the_table_counts_by() -> None:
     names = []
-    for number in range(len(ConnectionState)):
+    for number in STATES:
         found = read(entry(control=1 << 32 | number << 8 | lib.LB_CONN_FLOW))
         assert found is not None
         names.append(found.state)
-    assert names == list(ConnectionState)
+    assert names == [*STATES.values()]
+    assert {*names} == {*ConnectionState}
+    assert max(STATES) + 1 == lib.LB_S_COUNT
+
+
+def test_a_state_that_two_protocols_have_is_asked_for_by_both_numbers() -> None:
+    raw = query_of(ConnectionQuery(state=ConnectionState.ESTABLISHED), HOLDERS.get).raw
+    assert raw.states == 1 << 1 | 1 << lib.LB_S_SCTP_NONE + 8
 
 
 def test_a_question_without_filters_asks_for_everything() -> None:
@@ -85,7 +92,7 @@ def test_filters_are_written_in_network_order() -> None:
     query = ConnectionQuery(service=HTTP, client=IPNetwork("198.51.100.0/24"), state=ConnectionState.UDP)
     raw = query_of(query, HOLDERS.get).raw
     assert (raw.protocol, raw.family, raw.vport, raw.client_family) == (6, 4, 0x5000, 4)
-    assert raw.state_wanted == 1 + list(ConnectionState).index(ConnectionState.UDP)
+    assert raw.states == 1 << lib.LB_S_UDP
     assert bytes(ffi.buffer(ffi.addressof(raw, "client")))[:4] == IPAddress("198.51.100.0").packed
     assert bytes(ffi.buffer(ffi.addressof(raw, "client_mask")))[:4] == IPAddress("255.255.255.0").packed
 
