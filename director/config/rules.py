@@ -32,9 +32,6 @@ _CHECKSUMS = {
 def service_faults(service: VirtualService) -> Iterator[Fault]:
     """Find what is wrong with a service, its destinations apart."""
     key = service.key
-    if key.address.version == 6:
-        found = endpoint(key.address, key.port)
-        yield Fault("address", found, "an IPv4 address", f"{found}: IPv6 services are not forwarded yet")
     for flag in sorted(service.flags, key=lambda each: each.value):
         if flag.scheduler is not service.scheduler:
             mine, theirs = service.scheduler.value, flag.scheduler.value
@@ -64,6 +61,9 @@ def destination_faults(service: ServiceKey, destination: Destination) -> Iterato
         families = f"is IPv{address.version} and its service IPv{service.address.version}"
         message = f"{found} {families}; mixed families are not forwarded yet"
         yield Fault("address", found, f"an IPv{service.address.version} address", message)
+    elif address.version == 6 and address.is_link_local():
+        message = f"{found} is link-local, and on which interface it does not say"
+        yield Fault("address", found, "an address that a route leads to", message)
     elif address == service.address and not service.mark:
         message = f"{found} is the service's own address; expected a real server's"
         yield Fault("address", found, "a real server's address", message)

@@ -6,7 +6,8 @@
  * ingress of an interface and drops there what is the director's; `tap` is the packet socket's filter and keeps just
  * that, and in addition what may belong to a flow but needs the connection table to tell: later fragments, and ICMP
  * errors about a service's replies. Those go on to the stack as well, which has no socket for them and stays silent.
- * Both look into one map, so they never disagree. IPv4 only; other families are always the stack's.
+ * Both look into one map, so they never disagree. What is neither IPv4 nor IPv6 is always the stack's, and so is
+ * Neighbour Discovery.
  *
  * A frame with a VLAN tag belongs to the VLAN's own interface and is left alone here; tag 0 only bears a priority.
  */
@@ -29,6 +30,8 @@ enum {
 	ICMP_DEST_UNREACHABLE = 3,
 	ICMP_SOURCE_QUENCH = 4,
 	ICMP_TIME_EXCEEDED = 11,
+	ICMPV6_QUERY = 0x80, /* the types from here on are no errors */
+	EXTENSIONS = 8,	     /* as many as the packet path follows (extension.h) */
 };
 
 struct ports {
@@ -44,28 +47,99 @@ struct {
 	__type(value, u8);
 } guard_keys SEC(".maps");
 
-static LB_INLINE int known(enum lb_guard_side side, be32 address, u8 protocol, be16 port)
-{
-	struct lb_guard_key key = {.port = port, .protocol = protocol, .family = LB_FAMILY_IPV4, .side = side};
+/* What decides whose a packet is, of either family. */
+struct facts {
+	struct lb_addr source;
+	struct lb_addr destination;
+	u32 transport; /* offset of its transport header */
+	u8 protocol;
+	u8 family;
+	u8 later_fragment;
+	u8 unused;
+};
 
-	__builtin_memcpy(key.address, &address, sizeof(address));
+static LB_INLINE int known(enum lb_guard_side side, const struct facts *packet, const struct lb_addr *address,
+			   u8 protocol, be16 port)
+{
+	struct lb_guard_key key = {.port = port, .protocol = protocol, .family = packet->family, .side = side};
+
+	__builtin_memcpy(key.address, address, sizeof(key.address));
 	return bpf_map_lookup_elem(&guard_keys, &key) != 0;
 }
 
-static LB_INLINE int known_address(enum lb_guard_side side, be32 address)
+static LB_INLINE int known_address(enum lb_guard_side side, const struct facts *packet, const struct lb_addr *address)
 {
-	return known(side, address, 0, 0);
+	return known(side, packet, address, 0, 0);
 }
 
-/* Load the IPv4 header at an offset and say how long it is with its options, or 0 where there is none. */
-static LB_INLINE u32 load_ipv4(struct __sk_buff *skb, u32 offset, struct lb_ipv4 *ip)
+/* Read the IPv4 header at an offset. 0 where there is none. */
+static LB_INLINE int read_ipv4(struct __sk_buff *skb, u32 offset, struct facts *packet)
 {
+	struct lb_ipv4 ip;
 	u32 length;
 
-	if (bpf_skb_load_bytes(skb, offset, ip, sizeof(*ip)) < 0)
+	if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) < 0)
 		return 0;
-	length = (ip->version_ihl & 0x0f) * 4;
-	return ip->version_ihl >> 4 == 4 && length >= sizeof(*ip) ? length : 0;
+	length = (ip.version_ihl & 0x0f) * 4;
+	*packet = (struct facts){.source = {.word = {ip.source}},
+				 .destination = {.word = {ip.destination}},
+				 .transport = offset + length,
+				 .protocol = ip.protocol,
+				 .family = LB_FAMILY_IPV4,
+				 .later_fragment = (lb_ntohs(ip.fragment) & LB_IP_OFFSET) != 0};
+	return ip.version_ihl >> 4 == 4 && length >= sizeof(ip);
+}
+
+static LB_INLINE int is_extension(u8 protocol)
+{
+	return protocol == LB_IPPROTO_HOPOPTS || protocol == LB_IPPROTO_ROUTING || protocol == LB_IPPROTO_FRAGMENT ||
+	       protocol == LB_IPPROTO_AH || protocol == LB_IPPROTO_DSTOPTS;
+}
+
+/* Go past extension headers, but not past a later fragment's own. 0 where they lead nowhere. */
+__attribute__((noinline, weak)) int pass_extensions(struct __sk_buff *skb, struct facts *packet)
+{
+	struct lb_extension extension;
+
+	if (!packet)
+		return 0;
+	for (u32 i = 0; i < EXTENSIONS; i++) {
+		u8 protocol = packet->protocol;
+
+		if (!is_extension(protocol) || packet->later_fragment)
+			return 1;
+		if (bpf_skb_load_bytes(skb, packet->transport, &extension, sizeof(extension)) < 0)
+			return 0;
+		packet->protocol = extension.next_header;
+		if (protocol == LB_IPPROTO_FRAGMENT) {
+			packet->transport += sizeof(extension);
+			packet->later_fragment = (extension.fragment & lb_htons(LB_IPV6_OFFSET)) != 0;
+		} else if (protocol == LB_IPPROTO_AH) {
+			packet->transport += (extension.length + 2) * 4;
+		} else {
+			packet->transport += (extension.length + 1) * 8;
+		}
+	}
+	return !is_extension(packet->protocol);
+}
+
+static LB_INLINE int read_ipv6(struct __sk_buff *skb, u32 offset, struct facts *packet)
+{
+	struct lb_ipv6 ip;
+
+	if (bpf_skb_load_bytes(skb, offset, &ip, sizeof(ip)) < 0 || ip.version_class >> 4 != 6)
+		return 0;
+	*packet = (struct facts){.source = lb_addr_read(&ip.source),
+				 .destination = lb_addr_read(&ip.destination),
+				 .transport = offset + sizeof(ip),
+				 .protocol = ip.next_header,
+				 .family = LB_FAMILY_IPV6};
+	return pass_extensions(skb, packet);
+}
+
+static LB_INLINE int read(struct __sk_buff *skb, u32 offset, u8 family, struct facts *packet)
+{
+	return family == LB_FAMILY_IPV4 ? read_ipv4(skb, offset, packet) : read_ipv6(skb, offset, packet);
 }
 
 static LB_INLINE int has_ports(u8 protocol)
@@ -73,39 +147,48 @@ static LB_INLINE int has_ports(u8 protocol)
 	return protocol == LB_IPPROTO_TCP || protocol == LB_IPPROTO_UDP || protocol == LB_IPPROTO_SCTP;
 }
 
-static LB_INLINE int is_later_fragment(const struct lb_ipv4 *ip)
-{
-	return (lb_ntohs(ip->fragment) & LB_IP_OFFSET) != 0;
-}
-
 /* A later fragment has no ports: it may be a service's by its destination or a translated server's by its source. */
-static LB_INLINE enum owner owner_of_fragment(const struct lb_ipv4 *ip)
+static LB_INLINE enum owner owner_of_fragment(const struct facts *packet)
 {
-	if (known_address(LB_GUARD_TO, ip->destination))
+	if (known_address(LB_GUARD_TO, packet, &packet->destination))
 		return OWNER_SHARED;
-	if (known_address(LB_GUARD_FROM, ip->source) && !known_address(LB_GUARD_LOCAL, ip->destination))
+	if (known_address(LB_GUARD_FROM, packet, &packet->source) &&
+	    !known_address(LB_GUARD_LOCAL, packet, &packet->destination))
 		return OWNER_SHARED;
 	return OWNER_STACK;
 }
 
 /* What a server sends to an address of the host itself answers the host's own connection, not a translated one. */
-static LB_INLINE enum owner owner_of_transport(struct __sk_buff *skb, u32 offset, const struct lb_ipv4 *ip)
+static LB_INLINE enum owner owner_of_transport(struct __sk_buff *skb, const struct facts *packet)
 {
 	struct ports ports;
 
-	if (bpf_skb_load_bytes(skb, offset, &ports, sizeof(ports)) < 0)
+	if (bpf_skb_load_bytes(skb, packet->transport, &ports, sizeof(ports)) < 0)
 		return OWNER_STACK;
-	if (known(LB_GUARD_TO, ip->destination, ip->protocol, ports.destination))
+	if (known(LB_GUARD_TO, packet, &packet->destination, packet->protocol, ports.destination))
 		return OWNER_DIRECTOR;
-	if (known(LB_GUARD_FROM, ip->source, ip->protocol, ports.source) &&
-	    !known_address(LB_GUARD_LOCAL, ip->destination))
+	if (known(LB_GUARD_FROM, packet, &packet->source, packet->protocol, ports.source) &&
+	    !known_address(LB_GUARD_LOCAL, packet, &packet->destination))
 		return OWNER_DIRECTOR;
 	return OWNER_STACK;
 }
 
-static LB_INLINE int is_error(u8 type)
+static LB_INLINE int is_error(u8 family, u8 type)
 {
+	if (family == LB_FAMILY_IPV6)
+		return !(type & ICMPV6_QUERY);
 	return type == ICMP_DEST_UNREACHABLE || type == ICMP_SOURCE_QUENCH || type == ICMP_TIME_EXCEEDED;
+}
+
+/* The packet in our own tunnel was on its way to a service. */
+static LB_INLINE enum owner owner_of_tunnelled(struct __sk_buff *skb, const struct facts *outer)
+{
+	u8 family = outer->protocol == LB_IPPROTO_IPIP ? LB_FAMILY_IPV4 : LB_FAMILY_IPV6;
+	struct facts inner;
+
+	return read(skb, outer->transport, family, &inner) && known_address(LB_GUARD_TO, &inner, &inner.destination)
+		   ? OWNER_SHARED
+		   : OWNER_STACK;
 }
 
 /*
@@ -113,66 +196,66 @@ static LB_INLINE int is_error(u8 type)
  * translated request on its way to a server: the director's alone, since a stack that forwards would send it on as well,
  * from the server's own address.
  */
-static LB_INLINE enum owner owner_of_quote(struct __sk_buff *skb, u32 offset, be32 reporter_to)
+static LB_INLINE enum owner owner_of_quote(struct __sk_buff *skb, u32 offset, const struct facts *error)
 {
-	struct lb_ipv4 quoted;
+	struct facts quoted;
 	struct ports ports;
-	u32 length = load_ipv4(skb, offset, &quoted);
 
-	if (length == 0)
+	if (!read(skb, offset, error->family, &quoted))
 		return OWNER_STACK;
-	if (quoted.protocol == LB_IPPROTO_IPIP) { /* the inner packet was on its way to a service */
-		int inner = load_ipv4(skb, offset + length, &quoted) != 0;
-
-		return inner && known_address(LB_GUARD_TO, quoted.destination) ? OWNER_SHARED : OWNER_STACK;
-	}
-	if (!has_ports(quoted.protocol))
+	if (quoted.protocol == LB_IPPROTO_IPIP || quoted.protocol == LB_IPPROTO_IPV6)
+		return owner_of_tunnelled(skb, &quoted);
+	if (quoted.later_fragment)
+		return known_address(LB_GUARD_TO, &quoted, &quoted.source) ? OWNER_SHARED : OWNER_STACK;
+	if (!has_ports(quoted.protocol) || bpf_skb_load_bytes(skb, quoted.transport, &ports, sizeof(ports)) < 0)
 		return OWNER_STACK;
-	if (is_later_fragment(&quoted))
-		return known_address(LB_GUARD_TO, quoted.source) ? OWNER_SHARED : OWNER_STACK;
-	if (bpf_skb_load_bytes(skb, offset + length, &ports, sizeof(ports)) < 0)
-		return OWNER_STACK;
-	if (known(LB_GUARD_TO, quoted.source, quoted.protocol, ports.source))
+	if (known(LB_GUARD_TO, &quoted, &quoted.source, quoted.protocol, ports.source))
 		return OWNER_SHARED;
-	if (known(LB_GUARD_FROM, quoted.destination, quoted.protocol, ports.destination) &&
-	    !known_address(LB_GUARD_LOCAL, reporter_to))
+	if (known(LB_GUARD_FROM, &quoted, &quoted.destination, quoted.protocol, ports.destination) &&
+	    !known_address(LB_GUARD_LOCAL, error, &error->destination))
 		return OWNER_DIRECTOR;
 	return OWNER_STACK;
 }
 
-static LB_INLINE enum owner owner_of_icmp(struct __sk_buff *skb, u32 offset, const struct lb_ipv4 *ip)
+static LB_INLINE enum owner owner_of_icmp(struct __sk_buff *skb, const struct facts *packet)
 {
 	struct lb_icmp icmp;
 
-	if (bpf_skb_load_bytes(skb, offset, &icmp, sizeof(icmp)) < 0 || !is_error(icmp.type))
+	if (bpf_skb_load_bytes(skb, packet->transport, &icmp, sizeof(icmp)) < 0 || !is_error(packet->family, icmp.type))
 		return OWNER_STACK;
-	return owner_of_quote(skb, offset + sizeof(icmp), ip->destination);
+	return owner_of_quote(skb, packet->transport + sizeof(icmp), packet);
 }
 
 static LB_INLINE int is_for_this_interface(const struct __sk_buff *skb)
 {
-	if (skb->pkt_type != PACKET_HOST || skb->protocol != lb_htons(LB_ETH_P_IP))
+	if (skb->pkt_type != PACKET_HOST)
 		return 0;
 	return !skb->vlan_present || (skb->vlan_tci & VLAN_ID_MASK) == 0;
 }
 
+/* Judge a packet of this family. Apart for each: to the verifier one is a constant's work. */
+static LB_INLINE enum owner owner_in_family(struct __sk_buff *skb, u8 family)
+{
+	struct facts packet;
+
+	if (!read(skb, LB_ETH_HLEN, family, &packet))
+		return OWNER_STACK;
+	if (packet.later_fragment)
+		return owner_of_fragment(&packet);
+	if (has_ports(packet.protocol))
+		return owner_of_transport(skb, &packet);
+	if (packet.protocol == (family == LB_FAMILY_IPV4 ? LB_IPPROTO_ICMP : LB_IPPROTO_ICMPV6))
+		return owner_of_icmp(skb, &packet);
+	return OWNER_STACK;
+}
+
 static LB_INLINE enum owner owner_of(struct __sk_buff *skb)
 {
-	struct lb_ipv4 ip;
-	u32 length;
-
 	if (!is_for_this_interface(skb))
 		return OWNER_STACK;
-	length = load_ipv4(skb, LB_ETH_HLEN, &ip);
-	if (length == 0)
-		return OWNER_STACK;
-	if (is_later_fragment(&ip))
-		return owner_of_fragment(&ip);
-	if (has_ports(ip.protocol))
-		return owner_of_transport(skb, LB_ETH_HLEN + length, &ip);
-	if (ip.protocol == LB_IPPROTO_ICMP)
-		return owner_of_icmp(skb, LB_ETH_HLEN + length, &ip);
-	return OWNER_STACK;
+	if (skb->protocol == lb_htons(LB_ETH_P_IP))
+		return owner_in_family(skb, LB_FAMILY_IPV4);
+	return skb->protocol == lb_htons(LB_ETH_P_IPV6) ? owner_in_family(skb, LB_FAMILY_IPV6) : OWNER_STACK;
 }
 
 SEC("tc")

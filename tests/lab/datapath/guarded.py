@@ -27,6 +27,7 @@ KEYS = frozenset(
         GuardKey(GuardSide.TO, Protocol.UDP, IPAddress(VIP), 53),
         GuardKey(GuardSide.FROM, Protocol.TCP, IPAddress(SERVER), 8080),
         GuardKey(GuardSide.TO, Protocol.TCP, IPAddress("2001:db8::1"), 80),
+        GuardKey(GuardSide.FROM, Protocol.TCP, IPAddress("fd00::2"), 8080),
     }
 )
 
@@ -47,7 +48,7 @@ async def guarded(joined: Segment) -> AsyncIterator[Guarded]:
     journal: list[frozenset[int]] = []
     try:
         guard.set_keys(KEYS)
-        guard.set_local_addresses({IPAddress(OURS), IPAddress(VIP)})
+        guard.set_local_addresses({IPAddress(one) for one in (OURS, VIP, "fd00::1", "2001:db8::1")})
         async with AsyncIPRoute() as kernel:
             attachments = Attachments(kernel, lambda _: classifier(guard), journal.append)
             try:

@@ -14,6 +14,18 @@ from pathlib import Path
 import pytest
 from pyroute2 import IPRoute
 from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet6 import (
+    ICMPv6EchoRequest,
+    ICMPv6ND_NA,
+    ICMPv6ND_NS,
+    ICMPv6PacketTooBig,
+    ICMPv6TimeExceeded,
+    IPv6,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrFragment,
+    IPv6ExtHdrHopByHop,
+    IPv6ExtHdrRouting,
+)
 from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
@@ -146,6 +158,73 @@ CASES = (
     Case("a redirect about a service's reply", Owner.STACK, error(REPLY, to=VIP, type=5, code=1)),
 )  # fmt: skip
 
+VIP6, CLIENT6, SERVER6, OURS6 = "2001:db8::1", "2001:db8:7::7", "fd00::2", "fd00::1"
+SYN6 = IPv6(src=CLIENT6, dst=VIP6) / TCP(sport=40000, dport=80, flags="S")
+REPLY6 = IPv6(src=VIP6, dst=CLIENT6) / TCP(sport=80, dport=40000, flags="A")
+TRANSLATED6 = IPv6(src=CLIENT6, dst=SERVER6) / TCP(sport=40000, dport=8080, flags="S")
+EXTENSIONS = IPv6ExtHdrHopByHop() / IPv6ExtHdrRouting(addresses=[OURS6]) / IPv6ExtHdrDestOpt()
+
+
+def error6(quoted: Packet, to: str, kind: Packet | None = None) -> Packet:
+    """An ICMPv6 error from a router about a quoted packet, "packet too big" unless told otherwise."""
+    return ether() / IPv6(src="fd00::fe", dst=to) / (kind or ICMPv6PacketTooBig(mtu=1400)) / quoted
+
+
+CASES_IPV6 = (
+    Case("a SYN to a service", Owner.DIRECTOR, ether() / SYN6),
+    Case(
+        "a SYN behind extension headers",
+        Owner.DIRECTOR,
+        ether() / IPv6(src=CLIENT6, dst=VIP6) / EXTENSIONS / TCP(dport=80),
+    ),
+    Case(
+        "a SYN behind more extension headers than the director follows",
+        Owner.STACK,
+        ether() / IPv6(src=CLIENT6, dst=VIP6) / EXTENSIONS / EXTENSIONS / EXTENSIONS / TCP(dport=80),
+    ),
+    Case(
+        "a first fragment to a service",
+        Owner.DIRECTOR,
+        ether() / IPv6(src=CLIENT6, dst=VIP6) / IPv6ExtHdrFragment(m=1) / TCP(dport=80) / Raw(bytes(64)),
+    ),
+    Case(
+        "a later fragment to a service's address",
+        Owner.SHARED,
+        ether() / IPv6(src=CLIENT6, dst=VIP6) / IPv6ExtHdrFragment(offset=9, nh=60) / Raw(bytes(64)),
+    ),
+    Case("another port of the VIP", Owner.STACK, ether() / IPv6(src=CLIENT6, dst=VIP6) / TCP(dport=22)),
+    Case("another address", Owner.STACK, ether() / IPv6(src=CLIENT6, dst=OURS6) / TCP(dport=80)),
+    Case("a ping of the VIP", Owner.STACK, ether() / IPv6(src=CLIENT6, dst=VIP6) / ICMPv6EchoRequest()),
+    Case("a question for the VIP's MAC", Owner.STACK, ether() / IPv6(dst=VIP6) / ICMPv6ND_NS(tgt=VIP6)),
+    Case("an answer with a MAC", Owner.STACK, ether() / IPv6(dst=VIP6) / ICMPv6ND_NA(tgt=SERVER6)),
+    Case("a frame cut off within the ports", Owner.STACK, ether() / Raw(bytes(SYN6)[:42])),
+    Case("a frame cut off within the IPv6 header", Owner.STACK, ether(type=0x86DD) / Raw(bytes(SYN6)[:39])),
+    Case(
+        "a translated server's reply",
+        Owner.DIRECTOR,
+        ether() / IPv6(src=SERVER6, dst=CLIENT6) / TCP(sport=8080, dport=40000),
+    ),
+    Case(
+        "a translated server's answer to the director's host itself",
+        Owner.STACK,
+        ether() / IPv6(src=SERVER6, dst=OURS6) / TCP(sport=8080, dport=40000),
+    ),
+    Case("an error about a service's reply", Owner.SHARED, error6(REPLY6, to=VIP6)),
+    Case("a time exceeded about a reply", Owner.SHARED, error6(REPLY6, to=VIP6, kind=ICMPv6TimeExceeded())),
+    Case("an error about a translated request", Owner.DIRECTOR, error6(TRANSLATED6, to=CLIENT6)),
+    Case(
+        "an error about a tunnel that led to a server",
+        Owner.SHARED,
+        error6(IPv6(src=OURS6, dst="fd00::3") / SYN6, to=OURS6),
+    ),
+    Case(
+        "an error about the host's own connection to a server",
+        Owner.STACK,
+        error6(IPv6(src=OURS6, dst=SERVER6) / TCP(sport=40000, dport=8080), to=OURS6),
+    ),
+    Case("an error that quotes nothing", Owner.STACK, error6(Raw(b""), to=VIP6)),
+)  # fmt: skip
+
 
 def drops(joined: Segment) -> int:
     """How many frames the interface's classifiers have dropped."""
@@ -190,6 +269,11 @@ def owner(joined: Segment, tap: socket.socket, peer: socket.socket, frame: bytes
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.sentence)
 def test_each_frame_goes_to_its_owner(watched: Callable[[bytes], Owner], case: Case) -> None:
+    assert watched(bytes(case.packet)) is case.owner
+
+
+@pytest.mark.parametrize("case", CASES_IPV6, ids=lambda case: case.sentence)
+def test_each_ipv6_frame_goes_to_its_owner(watched: Callable[[bytes], Owner], case: Case) -> None:
     assert watched(bytes(case.packet)) is case.owner
 
 

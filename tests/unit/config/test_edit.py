@@ -201,11 +201,6 @@ REFUSED: dict[str, tuple[Callable[[], Configuration], Conflict, str]] = {
         Conflict.MISSING,
         "no such destination: tcp:192.0.2.1:80 -> 10.0.0.4:8080",
     ),
-    "an IPv6 service": (
-        lambda: edit.add_service(BEFORE, VirtualService(parse_service_key("tcp:[2001:db8::1]:80"))),
-        Conflict.NONE,
-        "address: [2001:db8::1]:80: IPv6 services are not forwarded yet",
-    ),
     "another scheduler's flag": (
         lambda: edit.edit_service(
             BEFORE, WEB, to(scheduler=Scheduler.RR, flags=frozenset({SchedulerFlag.MH_PORT}))

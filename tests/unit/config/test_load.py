@@ -125,9 +125,10 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         (("service[0].destination[0].address: [2001:db8::2]:80 is IPv6 and its service IPv4; "
          "mixed families are not forwarded yet"),),
     ),
-    "an IPv6 service": (
-        SERVICE.replace("192.0.2.1", "[2001:db8::1]") + DESTINATION.replace("10.0.0.2", "[2001:db8::2]"),
-        ("service[0].address: [2001:db8::1]:80: IPv6 services are not forwarded yet",),
+    "a link-local server": (
+        SERVICE.replace("192.0.2.1", "[2001:db8::1]") + DESTINATION.replace("10.0.0.2", "[fe80::2]"),
+        (("service[0].destination[0].address: [fe80::2]:80 is link-local, "
+         "and on which interface it does not say"),),
     ),
     "an unknown scheduler": (
         SERVICE + 'scheduler = "wlcc"\n',

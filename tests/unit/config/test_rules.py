@@ -38,13 +38,17 @@ def test_a_valid_configuration_breaks_no_rule(configuration: Configuration) -> N
     assert faults == []
 
 
-def test_an_ipv6_service_is_refused_in_one_sentence() -> None:
-    assert [*service_faults(VirtualService(SIX))] == [
+def test_an_ipv6_service_is_like_any_other() -> None:
+    assert [*service_faults(VirtualService(SIX))] == []
+
+
+def test_a_link_local_server_is_refused_in_one_sentence() -> None:
+    assert [*destination_faults(SIX, at("fe80::2"))] == [
         Fault(
             "address",
-            "[2001:db8::1]:80",
-            "an IPv4 address",
-            "[2001:db8::1]:80: IPv6 services are not forwarded yet",
+            "[fe80::2]:80",
+            "an address that a route leads to",
+            "[fe80::2]:80 is link-local, and on which interface it does not say",
         )
     ]
 
