@@ -47,11 +47,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A new connection: the client's end of it, and the address that the client asked for."""
+    """A new connection: the client's end of it, the address that the client asked for, and when (ms)."""
 
     address: IPAddress
     port: int
     asked: IPAddress = NOWHERE
+    now: int = 0
 
 
 class Chooser(Protocol):

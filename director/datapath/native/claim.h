@@ -48,7 +48,8 @@ static LB_INLINE int lb_conn_take(struct lb_ctx *ctx, u32 now, struct lb_found *
 
 /*
  * How readily an entry gives way when no place is free. Anybody can have half-open and UDP flows without an answer, and
- * any number of entries for fragments from a single flow: those go first, and take the place of none but each other.
+ * any number of entries for fragments from a single flow: those go first, and take the place of none but each other. So
+ * does what a scheduler remembers of an address, which it can do without.
  */
 enum lb_conn_yield {
 	LB_YIELD_NEVER,
@@ -60,12 +61,14 @@ static LB_INLINE enum lb_conn_yield lb_conn_yields(u64 control)
 {
 	u8 state = lb_control_state(control);
 
-	if (lb_control_kind(control) == LB_CONN_FRAGMENT)
+	if (lb_control_kind(control) == LB_CONN_FRAGMENT || lb_control_kind(control) == LB_CONN_CACHE)
 		return LB_YIELD_TO_ALL;
 	if (lb_control_kind(control) == LB_CONN_FLOW && lb_state_in(state, LB_HALF_OPEN_STATES))
 		return LB_YIELD_TO_FLOW;
 	return LB_YIELD_NEVER;
 }
+
+enum { LB_CACHE_TURN = 4 }; /* the longest timer, divided by it, is no more than LB_FRAGMENTS_FIRST / 2 */
 
 /*
  * Who gives way first among those that do: fragments, then by the ms that they have been idle, which are less than none
@@ -73,7 +76,11 @@ static LB_INLINE enum lb_conn_yield lb_conn_yields(u64 control)
  */
 static LB_INLINE s32 lb_conn_turn(struct lb_ctx *ctx, u32 now, const struct lb_conn *conn, u64 control)
 {
-	s32 idle = (s32)(now + lb_timeout_ms(ctx, lb_image(ctx), 0, lb_control_state(control)) - conn->expires);
+	s32 idle;
+
+	if (lb_control_kind(control) == LB_CONN_CACHE) /* behind most fragments, before all flows */
+		return LB_FRAGMENTS_FIRST - (s32)((conn->expires - now) / LB_CACHE_TURN);
+	idle = (s32)(now + lb_timeout_ms(ctx, lb_image(ctx), 0, lb_control_state(control)) - conn->expires);
 
 	return lb_conn_yields(control) == LB_YIELD_TO_ALL ? idle + LB_FRAGMENTS_FIRST : idle;
 }
@@ -255,7 +262,7 @@ LB_SUBPROGRAM u32 lb_conn_reserve(struct lb_ctx *ctx, u32 now, const struct lb_k
 
 	if (!control)
 		return LB_CONN_NOBODY;
-	if (key && key->kind)
+	if (key && key->kind == LB_KEY_FRAGMENT)
 		hunt.asks = LB_YIELD_TO_ALL;
 	claim = lb_hunt_any(ctx, key, &hunt, &mine);
 	if (claim == LB_CLAIM_NONE)

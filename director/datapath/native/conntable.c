@@ -62,6 +62,18 @@ void lb_sweeper_free(struct lb_sweeper *sweeper)
 	free(sweeper);
 }
 
+static u8 lb_key_kind_of(u64 control)
+{
+	switch (lb_control_kind(control)) {
+	case LB_CONN_FRAGMENT:
+		return LB_KEY_FRAGMENT;
+	case LB_CONN_CACHE:
+		return LB_KEY_CACHE;
+	default:
+		return LB_KEY_FLOW;
+	}
+}
+
 static struct lb_key lb_key_of(const struct lb_conn *conn, u64 control)
 {
 	return (struct lb_key){
@@ -71,7 +83,7 @@ static struct lb_key lb_key_of(const struct lb_conn *conn, u64 control)
 	    .dport = conn->vport,
 	    .protocol = conn->protocol,
 	    .family = lb_conn_family(conn),
-	    .kind = lb_control_kind(control) == LB_CONN_FRAGMENT,
+	    .kind = lb_key_kind_of(control),
 	};
 }
 

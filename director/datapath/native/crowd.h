@@ -29,8 +29,8 @@ static LB_INLINE int lb_crowded(struct lb_ctx *ctx, u32 now)
 	return 0;
 }
 
-/* Choose without a memory: the stable id, or 0 when none may take it. */
-LB_SUBPROGRAM u32 lb_stateless(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet)
+/* Who has the client's slot in the table for such times: its stable id, or 0. */
+LB_SUBPROGRAM u32 lb_in_slot(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet)
 {
 	u32 value, slot, id;
 	int usable;
@@ -38,11 +38,19 @@ LB_SUBPROGRAM u32 lb_stateless(struct lb_ctx *ctx, const struct lb_service *serv
 	if (!service || !packet)
 		return 0;
 	if (service->stateless_size == 0)
-		return lb_schedule(ctx, service, packet);
+		return 0;
 	value = lb_fold_addr(&packet->key.source) + lb_ntohs(packet->key.sport);
 	slot = lb_hsiphash(value, LB_MH_KEY) % service->stateless_size;
 	id = lb_slot(ctx, service->stateless_first, service->stateless_size, slot, &usable);
-	return usable ? id : lb_schedule(ctx, service, packet);
+	return usable ? id : 0;
+}
+
+/* Choose without a memory: the stable id, or 0 when none may take it. */
+static LB_INLINE u32 lb_stateless(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet)
+{
+	u32 id = lb_in_slot(ctx, service, packet);
+
+	return id ? id : lb_choose(ctx, service, packet);
 }
 
 /* Whether a segment of no connection may belong to one that was forgotten. */

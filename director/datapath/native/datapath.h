@@ -33,6 +33,7 @@ struct lb_worker_state {
 	struct lb_counters *services;
 	struct lb_counters *dests;
 	u64 epoch;
+	u64 drawn; /* random numbers so far */
 	u16 ip_id;
 };
 

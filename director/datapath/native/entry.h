@@ -4,9 +4,9 @@
  *
  * `control` holds hash tag, version, state and kind. It changes by compare-and-swap alone:
  *   EMPTY, DEAD, expired, giving way -> BUSY    claimed, under a new version; the winner alone may write the entry
- *   BUSY -> FLOW, REPLY, FRAGMENT               published, with release order after the rest was written
+ *   BUSY -> FLOW, REPLY, FRAGMENT, CACHE        published, with release order after the rest was written
  *   state -> state                              one winner, who moves the active and inactive counts
- *   FLOW, FRAGMENT, REPLY -> BUSY -> DEAD       one winner, who takes the counts back
+ *   FLOW, REPLY, FRAGMENT, CACHE -> BUSY -> DEAD  one winner, who takes the counts back
  *   DEAD -> EMPTY                               by the sweeper alone
  * A reader takes what it needs of an entry and then looks at control again (lb_conn_stands): if tag and version are what
  * they were, all of it was this entry's. `expires` and `packets` are written plainly by who has just seen that.
@@ -36,6 +36,7 @@ enum lb_conn_kind {
 	LB_CONN_FLOW,	  /* client to VIP */
 	LB_CONN_REPLY,	  /* NAT: server to client; its flow is `peer` */
 	LB_CONN_FRAGMENT, /* later fragments of a packet; their flow is `peer` */
+	LB_CONN_CACHE,	  /* whom a scheduler has an address meet (local.h) */
 };
 
 struct lb_conn {

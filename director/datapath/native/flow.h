@@ -337,7 +337,7 @@ static LB_INLINE struct lb_key lb_fragment_key(const struct lb_packet *packet)
 {
 	struct lb_key key = packet->key;
 
-	key.kind = 1;
+	key.kind = LB_KEY_FRAGMENT;
 	key.sport = (u16)packet->id;
 	key.dport = packet->id >> 16;
 	if (lb_is_ipv6(packet))

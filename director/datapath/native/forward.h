@@ -28,7 +28,7 @@
  *   lb_crowded_until                        a shared word
  *   lb_load, lb_store, lb_order_loads       a shared word, with acquire and release order; loads before loads
  *   lb_pause                                a moment for another CPU or thread to get on
- *   lb_now, lb_ingress, lb_ip_id, lb_icmp_allow                         time, interface, chance, limits
+ *   lb_now, lb_ingress, lb_ip_id, lb_random, lb_icmp_allow              time, interface, chance, limits
  */
 #ifndef LB_FORWARD_H
 #define LB_FORWARD_H
@@ -195,7 +195,7 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 		return lb_forward_crowded(ctx, image, service, packet, flow);
 	if (!lb_opens(ctx, image, packet))
 		return lb_refuse(ctx, packet);
-	id = lb_schedule(ctx, service, packet);
+	id = lb_choose(ctx, service, packet);
 	dest = id ? lb_dest_at(ctx, image, id) : 0;
 	if (!dest)
 		return lb_port_unreachable(ctx, packet);

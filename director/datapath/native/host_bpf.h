@@ -249,6 +249,12 @@ static LB_INLINE u32 lb_now(struct lb_ctx *ctx)
 	return lb_ms(bpf_ktime_get_coarse_ns());
 }
 
+static LB_INLINE u32 lb_random(struct lb_ctx *ctx)
+{
+	(void)ctx;
+	return bpf_get_prandom_u32();
+}
+
 static LB_INLINE be16 lb_ip_id(struct lb_ctx *ctx)
 {
 	(void)ctx;

@@ -294,6 +294,14 @@ static LB_INLINE u32 lb_ingress(struct lb_ctx *ctx)
 	return ctx->ifindex;
 }
 
+/* 32 bits that follow from the seed, the worker and how many there were before. */
+static LB_INLINE u32 lb_random(struct lb_ctx *ctx)
+{
+	u64 number = (u64)(ctx->worker - ctx->datapath->worker) << 48 | ++ctx->worker->drawn;
+
+	return (u32)(lb_mix(lb_mix(ctx->datapath->seed, number), number) >> 32);
+}
+
 static LB_INLINE be16 lb_ip_id(struct lb_ctx *ctx)
 {
 	return lb_htons(++ctx->worker->ip_id);

@@ -17,6 +17,12 @@ enum {
 };
 
 /* Addresses and ports of a packet, in the direction it travels. What a connection is found by. */
+enum lb_key_kind {
+	LB_KEY_FLOW,
+	LB_KEY_FRAGMENT,
+	LB_KEY_CACHE, /* see local.h */
+};
+
 struct lb_key {
 	struct lb_addr source;
 	struct lb_addr destination;
@@ -24,7 +30,7 @@ struct lb_key {
 	be16 dport;
 	u8 protocol; /* ICMPv6 is LB_IPPROTO_ICMP here, which IPv6 has no other use for */
 	u8 family;
-	u8 kind; /* enum lb_conn_kind: flows and fragments live in one table */
+	u8 kind; /* enum lb_key_kind: all live in one table */
 	u8 unused;
 };
 

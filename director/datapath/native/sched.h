@@ -9,7 +9,9 @@
 #ifndef LB_SCHED_H
 #define LB_SCHED_H
 
+#include "local.h"
 #include "lookup.h"
+#include "twos.h"
 #include "walk.h"
 
 enum { LB_CURSOR_RETRIES = 8 };
@@ -244,7 +246,7 @@ static LB_INLINE u32 lb_hashed_asked(struct lb_ctx *ctx, const struct lb_service
 	return usable ? id : 0;
 }
 
-/* Choose a destination for a new connection: its stable id, or 0 when none may take it. */
+/* What lb_choose does, for all schedulers that remember nothing of the addresses that clients ask for. */
 LB_SUBPROGRAM u32 lb_schedule(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet)
 {
 	if (!service || !packet)
@@ -266,9 +268,22 @@ LB_SUBPROGRAM u32 lb_schedule(struct lb_ctx *ctx, const struct lb_service *servi
 		return lb_soonest(ctx, service);
 	case LB_DH:
 		return lb_hashed_asked(ctx, service, packet);
-	default: /* none */
+	case LB_TWOS:
+		return lb_two_choices(ctx, service);
+	default: /* none; lblc and lblcr: lb_choose */
 		return 0;
 	}
+}
+
+/*
+ * Choose a destination for a new connection: its stable id, or 0 when none may take it. Those who remember more have a
+ * call of their own, since all calls together have 512 bytes of stack, and come last, so that others do not pay.
+ */
+static LB_INLINE u32 lb_choose(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet)
+{
+	u32 id = lb_schedule(ctx, service, packet);
+
+	return id ? id : lb_local(ctx, service, packet);
 }
 
 #endif

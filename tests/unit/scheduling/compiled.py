@@ -27,9 +27,10 @@ from director.model import (
     Protocol,
     Route,
     ServiceKey,
+    Tunables,
     VirtualService,
 )
-from director.scheduling import Candidate, Chooser, Flow, chooser
+from director.scheduling import DEFAULTS, Candidate, Chooser, Flow, chooser
 from director.scheduling.round_robin import RoundRobin
 from director.scheduling.weighted_round_robin import WeightedRoundRobin
 from director.tables.wrr_steps import wrr_steps
@@ -38,35 +39,36 @@ SETS = 1 << 12
 SEED = 0x0123456789ABCDEF
 INTERFACE = 2
 ROOM = 1 << 12
+PORT = 80
 NETWORK = int(IPAddress("172.16.0.0"))
 OUR_MAC = EUI("02-00-00-00-ff-01")
 OUR_ADDRESS = IPAddress("172.16.255.1")
 SERVER_MACS = bytes.fromhex("0200000000")
 TRANSMIT = 2
-SYN = 0x02
+FLAGS = {"S": 0x02, "A": 0x10, "F": 0x11}
 
 
 def server_address(number: int) -> IPAddress:
     return IPAddress(NETWORK + number)
 
 
-def destination(number: int, weight: int) -> Destination:
-    return Destination(server_address(number), 80, ForwardingMethod.DR, weight)
+def destination(number: int, weight: int, port: int = PORT) -> Destination:
+    return Destination(server_address(number), port, ForwardingMethod.DR, weight)
 
 
 def number_of(address: IPAddress) -> int:
     return int(address) - NETWORK
 
 
-def frame(key: ServiceKey, flow: Flow) -> bytes:
-    """A client's first packet: a SYN, or a datagram without a checksum."""
-    ports = pack("!HH", flow.port, key.port)
-    if key.protocol is Protocol.TCP:
-        segment = ports + pack("!IIBBHHH", 1, 0, 5 << 4, SYN, 65535, 0, 0)
+def frame(protocol: Protocol, port: int, flow: Flow, kind: str) -> bytes:
+    """A client's packet: a SYN (S), an ACK (A), a FIN (F), or a datagram without a checksum (U)."""
+    ports = pack("!HH", flow.port, port)
+    if protocol is Protocol.TCP:
+        segment = ports + pack("!IIBBHHH", 1, 0, 5 << 4, FLAGS[kind], 65535, 0, 0)
     else:
         segment = ports + pack("!HH", 8, 0)
-    addresses = flow.address.packed + key.address.packed
-    header = pack("!BBHHHBBH", 0x45, 0, 20 + len(segment), 1, 0, 64, key.protocol.number, 0) + addresses
+    addresses = flow.address.packed + flow.asked.packed
+    header = pack("!BBHHHBBH", 0x45, 0, 20 + len(segment), 1, 0, 64, protocol.number, 0) + addresses
     total = sum(int.from_bytes(header[at : at + 2], "big") for at in range(0, 20, 2))
     checksum = ~(total % 0xFFFF) & 0xFFFF
     header = header[:10] + pack("!H", checksum) + header[12:]
@@ -85,14 +87,15 @@ def ways(service: VirtualService) -> Iterable[Event]:
 class Compiled:
     """The service in the C data path."""
 
-    def __init__(self) -> None:
-        self._datapath: Any = ffi.gc(lib.lb_datapath_new(SETS, 1, SEED), lib.lb_datapath_free)
+    def __init__(self, tunables: Tunables = DEFAULTS, sets: int = SETS) -> None:
+        self._tunables = tunables
+        self._datapath: Any = ffi.gc(lib.lb_datapath_new(sets, 1, SEED), lib.lb_datapath_free)
         self._answer: Any = ffi.new("struct lb_test_answer *")
         self._out: Any = ffi.new("uint8_t[]", ROOM)
         self._engine = Engine()
 
     def configure(self, service: VirtualService) -> None:
-        events = (ConfigurationApplied(Configuration((service,))), *ways(service))
+        events = (ConfigurationApplied(Configuration((service,), tunables=self._tunables)), *ways(service))
         for command in self._engine.handle_all(events):
             if isinstance(command, ResetIds):
                 self._reset(command)
@@ -101,10 +104,15 @@ class Compiled:
 
     def choose(self, key: ServiceKey, flow: Flow) -> int | None:
         """Send a new client's first packet; return the server that got it."""
-        data = ffi.from_buffer("uint8_t[]", frame(key, flow))
+        return self.send(key, flow, "S" if key.protocol is Protocol.TCP else "U")
+
+    def send(self, key: ServiceKey, flow: Flow, kind: str) -> int | None:
+        """Send a client's packet; return the server that got it."""
+        protocol = Protocol.UDP if kind == "U" else Protocol.TCP
+        data = ffi.from_buffer("uint8_t[]", frame(protocol, key.port or PORT, flow, kind))
         fields = {"data": data, "length": len(data), "ifindex": INTERFACE}
         given = ffi.new("struct lb_test_frame *", fields)
-        assert lib.lb_datapath_try(self._datapath, 0, given, 1, self._out, ROOM, self._answer) == 0
+        assert lib.lb_datapath_try(self._datapath, 0, given, flow.now, self._out, ROOM, self._answer) == 0
         if self._answer.verdict != TRANSMIT or bytes(self._out[0:5]) != SERVER_MACS:
             return None  # refused, with an ICMP error back to the client
         return int(self._out[5])
@@ -128,10 +136,28 @@ class Compiled:
             lib.lb_datapath_wrr_changed(self._datapath, service, gcd, highest)
 
 
+class Chance:
+    """The random numbers of the data path in user space: the first worker's, for this seed."""
+
+    def __init__(self) -> None:
+        self._drawn = 0
+
+    def __call__(self) -> int:
+        self._drawn += 1
+        return mixed(mixed(SEED, self._drawn), self._drawn) >> 32
+
+
+def mixed(value: int, word: int) -> int:
+    value = (value ^ word) * 0x9E3779B97F4A7C15 % 2**64
+    return value ^ value >> 32
+
+
 class Defined:
     """The service as it is defined, with connections that never end."""
 
-    def __init__(self) -> None:
+    def __init__(self, tunables: Tunables = DEFAULTS) -> None:
+        self._tunables = tunables
+        self._chance = Chance()
         self._service: VirtualService | None = None
         self._scheduler: Chooser | None = None
         self._candidates: list[Candidate] = []
@@ -145,7 +171,7 @@ class Defined:
             or self._scheduler is None
             or before.flags != service.flags
         ):
-            self._scheduler = chooser(service.scheduler, service.flags)
+            self._scheduler = chooser(service.scheduler, service.flags, self._tunables, self._chance)
         if isinstance(self._scheduler, WeightedRoundRobin):
             for step in wrr_steps(before, service):
                 self._scheduler.change(*step)
@@ -158,7 +184,7 @@ class Defined:
     def choose(self, flow: Flow) -> int | None:
         assert self._scheduler is not None
         assert self._service is not None
-        index = self._scheduler.choose(self._candidates, replace(flow, asked=self._service.key.address))
+        index = self._scheduler.choose(self._candidates, flow)
         if index is None:
             return None
         chosen = self._candidates[index]
@@ -168,6 +194,13 @@ class Defined:
             chosen = replace(chosen, inactive=chosen.inactive + 1)
         self._candidates[index] = self._known[chosen.id] = chosen
         return chosen.id
+
+    def close(self, number: int) -> None:
+        """End a connection of this server: it is no more active."""
+        known = self._known[number]
+        changed = replace(known, active=known.active - 1, inactive=known.inactive + 1)
+        self._known[number] = changed
+        self._candidates = [changed if each.id == number else each for each in self._candidates]
 
     def load(self, number: int) -> tuple[int, int]:
         return self._known[number].active, self._known[number].inactive

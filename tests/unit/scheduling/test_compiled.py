@@ -45,7 +45,7 @@ def service(protocol: Protocol, scheduler: Scheduler, bits: int, weights: dict[i
 def clients(first: int, count: int) -> list[Flow]:
     """Clients far apart, each with a port of its own."""
     return [
-        Flow(host_address(first + 0x9E3779B1 * number), 1024 + (first + 7919 * number) % 60000)
+        Flow(host_address(first + 0x9E3779B1 * number), 1024 + (first + 7919 * number) % 60000, VIP, 1)
         for number in range(count)
     ]
 

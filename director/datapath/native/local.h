@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lblc and lblcr: who asks for the same address meets the same destination, or one of a set of them, as long as these
+ * are not overloaded.
+ *
+ * What is remembered of an address lies in the connection table, in entries of a kind of their own (LB_CONN_CACHE) that
+ * nobody lists or counts. An address has a head, whose key is the service's epoch and the address. For lblc it names the
+ * destination. For lblcr it leads to the set's members, one entry for each, the latest first: the key of a member holds
+ * its destination's id, and `peer` is where the next one stands.
+ *
+ * It is a memory that may be lost. Such an entry takes only a place that is free and gives way to all else, an epoch
+ * ends with the service's scheduler, and where two CPUs write at once one of them may be forgotten. What is lost is
+ * chosen anew.
+ */
+#ifndef LB_LOCAL_H
+#define LB_LOCAL_H
+
+#include "claim.h"
+#include "lookup.h"
+#include "walk.h"
+
+enum {
+	LB_EPOCH_CHANCE = 0xfffff, /* the part of an epoch that is random; the service's id is above it */
+	LB_EPOCH_SERVICE = 20,
+	LB_SET_STRIDE = 16,
+};
+_Static_assert(LB_MAX_SERVICES <= 1 << (32 - LB_EPOCH_SERVICE), "an epoch names its service");
+
+/* What is entered: a head (member 0), or the member that is the destination of this id. */
+struct lb_cache {
+	u32 epoch;
+	u32 member;
+	u32 dest;
+	u32 next; /* place of the next member */
+};
+
+/* A walk over a set: the place of the member that is next, and what was found. */
+struct lb_set {
+	u32 epoch;
+	u32 at;
+	u32 id; /* lb_set_least: found, 0 for none. lb_set_has: looked for */
+	u32 expires;
+	u64 load; /* of the one that was found, and the weight to divide it by */
+	u64 load_weight;
+	u32 before; /* lb_set_most: the place before the next member, and before the one that was found */
+	u32 found_before;
+};
+
+/* Which memory is the service's: another one after each change of its scheduler, which sets the cursor to 0. */
+static LB_INLINE u32 lb_epoch(struct lb_ctx *ctx, const struct lb_service *service)
+{
+	struct lb_service_state *state = lb_service_state(ctx, service->id);
+	u64 epoch;
+
+	if (!state)
+		return 0;
+	epoch = lb_load(&state->cursor);
+	if (epoch)
+		return (u32)epoch;
+	epoch = service->id << LB_EPOCH_SERVICE | (lb_random(ctx) & LB_EPOCH_CHANCE);
+	return __sync_bool_compare_and_swap(&state->cursor, 0, epoch) ? (u32)epoch : (u32)lb_load(&state->cursor);
+}
+
+static LB_INLINE u32 lb_cache_ms(struct lb_ctx *ctx, const struct lb_service *service)
+{
+	const struct lb_options *options = lb_options(ctx, lb_image(ctx));
+
+	if (!options)
+		return 0;
+	return service->scheduler == LB_LBLC ? options->lblc_expiration : options->lblcr_expiration;
+}
+
+static LB_INLINE u64 lb_cache_hash(struct lb_ctx *ctx, const struct lb_packet *packet, u32 epoch, u32 member)
+{
+	struct lb_key key = {.kind = LB_KEY_CACHE, .family = packet->key.family};
+
+	key.source.word[0] = epoch;
+	key.destination = packet->key.destination;
+	key.sport = (u16)member;
+	key.dport = (u16)(member >> 16);
+	return lb_key_hash(ctx, &key);
+}
+
+/* Whether an entry is of this packet's address and this epoch. */
+static LB_INLINE int lb_is_cached(const struct lb_conn *conn, u64 control, const struct lb_packet *packet, u32 epoch)
+{
+	return lb_control_kind(control) == LB_CONN_CACHE && conn->caddr.word[0] == epoch &&
+	       lb_addr_equal(&conn->vaddr, &packet->key.destination);
+}
+
+static LB_INLINE int lb_is_head(const struct lb_conn *conn)
+{
+	return (conn->cport | conn->vport) == 0;
+}
+
+/* Find an address's head: its place, and its control word as it was when the entry was looked at. */
+LB_SUBPROGRAM u32 lb_cache_head(struct lb_ctx *ctx, const struct lb_packet *packet, u32 epoch, u64 *control)
+{
+	u64 hash;
+
+	if (!packet || !control)
+		return LB_CONN_NOBODY;
+	hash = lb_cache_hash(ctx, packet, epoch, 0);
+	for (u32 i = 0; i < LB_PLACES; i++) {
+		u32 index = lb_conn_place(ctx, hash, i);
+		const struct lb_conn *conn = lb_conn_at(ctx, index);
+		u64 found = conn ? lb_conn_control(conn) : 0;
+
+		if (found == 0)
+			break;
+		if (lb_control_tag(found) != lb_hash_tag(hash) || !lb_is_cached(conn, found, packet, epoch) ||
+		    !lb_is_head(conn) || lb_expired(conn->expires, packet->now))
+			continue;
+		*control = found;
+		return index;
+	}
+	return LB_CONN_NOBODY;
+}
+
+/* Claim the first free place for this, write it there and publish it: its index, or LB_CONN_NOBODY. */
+LB_SUBPROGRAM u32 lb_cache_enter(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_cache *cache,
+				 u32 expires)
+{
+	struct lb_found place = {0};
+	u64 hash;
+
+	if (!packet || !cache)
+		return LB_CONN_NOBODY;
+	hash = lb_cache_hash(ctx, packet, cache->epoch, cache->member);
+	for (u32 i = 0; i < LB_PLACES; i++) {
+		place.index = lb_conn_place(ctx, hash, i);
+		place.conn = lb_conn_at(ctx, place.index);
+		if (!place.conn)
+			return LB_CONN_NOBODY;
+		place.control = lb_conn_control(place.conn);
+		if (lb_conn_claimable(place.conn, place.control, packet->now))
+			break;
+		place.conn = 0;
+	}
+	if (!place.conn || !lb_conn_take(ctx, packet->now, &place, hash))
+		return LB_CONN_NOBODY;
+	place.conn->caddr = (struct lb_addr){.word[0] = cache->epoch};
+	place.conn->vaddr = packet->key.destination;
+	place.conn->cport = (u16)cache->member;
+	place.conn->vport = (u16)(cache->member >> 16);
+	place.conn->protocol = 0;
+	place.conn->kin = packet->key.family;
+	place.conn->client = 0;
+	place.conn->packets = packet->now;
+	place.conn->dest = cache->dest;
+	place.conn->peer = cache->next;
+	place.conn->expires = expires;
+	lb_conn_publish(&place, 0, LB_CONN_CACHE);
+	return place.index;
+}
+
+/* Take an entry to write into it. 0 when it is no more what it was, or another writes. */
+static LB_INLINE int lb_cache_lock(struct lb_conn *conn, u64 control)
+{
+	return lb_conn_swap(conn, control, (control & ~0xffULL) | LB_CONN_BUSY);
+}
+
+static LB_INLINE void lb_wind_up(struct lb_conn *conn, u32 expires)
+{
+	if (conn->expires != expires)
+		conn->expires = expires;
+}
+
+/* Whether one of LB_STRIDE destinations from this index on could take twice its load: 1 yes, 2 no, and the list ends. */
+LB_SUBPROGRAM int lb_idle_stride(struct lb_ctx *ctx, const struct lb_service *service, u32 from)
+{
+	if (!service)
+		return 2;
+	for (u32 n = 0; n < LB_STRIDE; n++) {
+		const struct lb_list_item *item = lb_list_item(ctx, service, from + n);
+		const struct lb_dest_state *state = item ? lb_dest_state(ctx, item->id) : 0;
+
+		if (!item)
+			return 2;
+		if (state && item->weight > 0 && (u64)state->active * 2 < (u64)item->weight)
+			return 1;
+	}
+	return 0;
+}
+
+/* Whether a destination that is remembered still serves: present, and not overloaded while another idles. */
+static LB_INLINE int lb_still_serves(struct lb_ctx *ctx, const struct lb_service *service, u32 id)
+{
+	const struct lb_dest *dest = id ? lb_dest_at(ctx, lb_image(ctx), id) : 0;
+	const struct lb_dest_state *state = lb_dest_state(ctx, id);
+
+	if (!dest || !state || !(dest->flags & LB_DEST_PRESENT) || dest->weight <= 0)
+		return 0;
+	if (state->active <= (u32)dest->weight)
+		return 1;
+	for (u32 n = 0; n < LB_STRIDES; n++) {
+		int idles = lb_idle_stride(ctx, service, n * LB_STRIDE);
+
+		if (idles)
+			return idles == 2;
+	}
+	return 1;
+}
+
+/* The member at a place, if it is one of this set. */
+static LB_INLINE struct lb_conn *lb_member_at(struct lb_ctx *ctx, const struct lb_packet *packet, u32 epoch, u32 index)
+{
+	struct lb_conn *conn = index == LB_CONN_NOBODY ? 0 : lb_conn_at(ctx, index);
+
+	return conn && lb_is_cached(conn, lb_conn_control(conn), packet, epoch) && !lb_is_head(conn) ? conn : 0;
+}
+
+/* A stride of lb_set_least: it also winds the members' timers up. 1 at the end of the set. */
+LB_SUBPROGRAM int lb_set_stride(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_set *set)
+{
+	if (!packet || !set)
+		return 1;
+	for (u32 n = 0; n < LB_SET_STRIDE; n++) {
+		struct lb_conn *conn = lb_member_at(ctx, packet, set->epoch, set->at);
+		const struct lb_dest_state *state = conn ? lb_dest_state(ctx, conn->dest) : 0;
+		const struct lb_dest *dest = conn ? lb_dest_at(ctx, lb_image(ctx), conn->dest) : 0;
+		u64 load;
+
+		if (!conn)
+			return 1;
+		set->at = conn->peer;
+		lb_wind_up(conn, set->expires);
+		if (!dest || !state || !(dest->flags & LB_DEST_PRESENT) || dest->weight <= 0 ||
+		    (state->flags & LB_DEST_OVERLOAD))
+			continue;
+		load = (u64)state->active * 256 + state->inactive;
+		if (set->id && set->load * (u64)dest->weight <= load * set->load_weight)
+			continue;
+		set->id = conn->dest;
+		set->load = load;
+		set->load_weight = (u64)dest->weight;
+	}
+	return 0;
+}
+
+/* A stride of the search for this id in a set. 1: it is a member. 2: it is none. */
+LB_SUBPROGRAM int lb_set_has(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_set *set)
+{
+	if (!packet || !set)
+		return 2;
+	for (u32 n = 0; n < LB_SET_STRIDE; n++) {
+		const struct lb_conn *conn = lb_member_at(ctx, packet, set->epoch, set->at);
+
+		if (!conn)
+			return 2;
+		if (conn->dest == set->id)
+			return 1;
+		set->at = conn->peer;
+	}
+	return 0;
+}
+
+/* A stride of the search for the member with the most load for its weight. 1 at the end of the set. */
+LB_SUBPROGRAM int lb_set_most(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_set *set)
+{
+	if (!packet || !set)
+		return 1;
+	for (u32 n = 0; n < LB_SET_STRIDE; n++) {
+		const struct lb_conn *conn = lb_member_at(ctx, packet, set->epoch, set->at);
+		const struct lb_dest_state *state = conn ? lb_dest_state(ctx, conn->dest) : 0;
+		const struct lb_dest *dest = conn ? lb_dest_at(ctx, lb_image(ctx), conn->dest) : 0;
+		u32 before = set->before;
+		u64 load;
+
+		if (!conn)
+			return 1;
+		set->before = set->at;
+		set->at = conn->peer;
+		if (!dest || !state || dest->weight <= 0)
+			continue;
+		load = (u64)state->active * 256 + state->inactive;
+		if (set->id && set->load * (u64)dest->weight >= load * set->load_weight)
+			continue;
+		set->id = conn->dest;
+		set->load = load;
+		set->load_weight = (u64)dest->weight;
+		set->found_before = before;
+	}
+	return 0;
+}
+
+/* Take the member behind this place out of its set: lead past it. */
+static LB_INLINE void lb_set_erase(struct lb_ctx *ctx, const struct lb_packet *packet, u32 epoch, u32 before)
+{
+	struct lb_conn *conn = lb_conn_at(ctx, before);
+	struct lb_found member = {0};
+	u64 control = conn ? lb_conn_control(conn) : 0;
+
+	if (!conn || !lb_is_cached(conn, control, packet, epoch) || !lb_cache_lock(conn, control))
+		return;
+	member.conn = lb_member_at(ctx, packet, epoch, conn->peer);
+	if (member.conn) {
+		member.control = lb_conn_control(member.conn);
+		conn->peer = member.conn->peer;
+	}
+	lb_store(&conn->control, control);
+	if (member.conn)
+		lb_conn_kill(ctx, packet->now, &member);
+}
+
+/* Let the most loaded member of the set at this head go, if there are two at least. */
+LB_SUBPROGRAM int lb_set_shrink(struct lb_ctx *ctx, const struct lb_packet *packet, u32 epoch, u32 head)
+{
+	struct lb_set set = {.epoch = epoch, .before = head};
+	struct lb_conn *conn = lb_conn_at(ctx, head);
+	const struct lb_conn *first;
+
+	if (!packet || !conn)
+		return 0;
+	set.at = conn->peer;
+	first = lb_member_at(ctx, packet, epoch, set.at);
+	if (!first || !lb_member_at(ctx, packet, epoch, first->peer))
+		return 0;
+	for (u32 n = 0; n < LB_MAX_SERVICE_DESTS / LB_SET_STRIDE; n++)
+		if (lb_set_most(ctx, packet, &set))
+			break;
+	if (!set.id)
+		return 0;
+	conn->packets = packet->now;
+	lb_set_erase(ctx, packet, epoch, set.found_before);
+	return 1;
+}
+
+/* The destination that is remembered for the address that the client asked for: stable id, 0 for none that serves. */
+LB_SUBPROGRAM u32 lb_cached(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet)
+{
+	struct lb_set set = {0};
+	struct lb_conn *conn;
+	u64 control = 0;
+	u32 head, ms;
+
+	if (!service || !packet)
+		return 0;
+	set.epoch = lb_epoch(ctx, service);
+	head = lb_cache_head(ctx, packet, set.epoch, &control);
+	conn = lb_conn_at(ctx, head);
+	if (head == LB_CONN_NOBODY || !conn)
+		return 0;
+	ms = lb_cache_ms(ctx, service);
+	set.expires = packet->now + ms;
+	set.id = service->scheduler == LB_LBLC ? conn->dest : 0;
+	set.at = conn->peer;
+	if (!lb_conn_stands(conn, control))
+		return 0;
+	lb_wind_up(conn, set.expires);
+	if (service->scheduler == LB_LBLCR) {
+		for (u32 n = 0; n < LB_MAX_SERVICE_DESTS / LB_SET_STRIDE; n++)
+			if (lb_set_stride(ctx, packet, &set))
+				break;
+		if (packet->now - conn->packets > ms)
+			lb_set_shrink(ctx, packet, set.epoch, head);
+	}
+	return lb_still_serves(ctx, service, set.id) ? set.id : 0;
+}
+
+/* Add this destination to the set at this head, unless it is a member. */
+LB_SUBPROGRAM int lb_set_insert(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_set *set, u32 head)
+{
+	struct lb_conn *conn = lb_conn_at(ctx, head);
+	struct lb_cache cache = {0};
+	u64 control = conn ? lb_conn_control(conn) : 0;
+	u32 index;
+
+	if (!packet || !set || !conn || !lb_is_cached(conn, control, packet, set->epoch))
+		return 0;
+	set->at = cache.next = conn->peer;
+	for (u32 n = 0; n < LB_MAX_SERVICE_DESTS / LB_SET_STRIDE; n++) {
+		int has = lb_set_has(ctx, packet, set);
+
+		if (has == 1)
+			return 0;
+		if (has)
+			break;
+	}
+	cache.epoch = set->epoch;
+	cache.member = cache.dest = set->id;
+	index = lb_cache_enter(ctx, packet, &cache, set->expires);
+	if (index == LB_CONN_NOBODY || !lb_cache_lock(conn, control))
+		return 0;
+	conn->peer = index;
+	conn->packets = packet->now;
+	lb_store(&conn->control, control);
+	return 1;
+}
+
+/* Remember this destination for the address that the client asked for. */
+LB_SUBPROGRAM int lb_remember(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet,
+			      u32 id)
+{
+	struct lb_cache cache = {0};
+	struct lb_set set = {.id = id};
+	struct lb_conn *conn;
+	u64 control = 0;
+	u32 head;
+
+	if (!service || !packet)
+		return 0;
+	cache.epoch = set.epoch = lb_epoch(ctx, service);
+	set.expires = packet->now + lb_cache_ms(ctx, service);
+	cache.dest = service->scheduler == LB_LBLC ? id : 0;
+	head = lb_cache_head(ctx, packet, set.epoch, &control);
+	conn = lb_conn_at(ctx, head);
+	if (head == LB_CONN_NOBODY)
+		head = lb_cache_enter(ctx, packet, &cache, set.expires);
+	else if (conn && service->scheduler == LB_LBLC && lb_cache_lock(conn, control)) {
+		conn->dest = id;
+		lb_store(&conn->control, control);
+	}
+	return service->scheduler == LB_LBLCR && head != LB_CONN_NOBODY ? lb_set_insert(ctx, packet, &set, head) : 0;
+}
+
+/* lblc and lblcr: who is remembered, or else the least loaded by weight, who is remembered then. 0 for other schedulers. */
+LB_SUBPROGRAM u32 lb_local(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet)
+{
+	u32 id;
+
+	if (!service || !packet || (service->scheduler != LB_LBLC && service->scheduler != LB_LBLCR))
+		return 0;
+	id = lb_cached(ctx, service, packet);
+	if (id)
+		return id;
+	id = lb_least_loaded(ctx, service);
+	if (id)
+		lb_remember(ctx, service, packet, id);
+	return id;
+}
+
+#endif
