@@ -22,23 +22,14 @@
 enum {
 	LB_EPOCH_CHANCE = 0xfffff, /* the part of an epoch that is random; the service's id is above it */
 	LB_EPOCH_SERVICE = 20,
-	LB_SET_STRIDE = 16,
 };
 _Static_assert(LB_MAX_SERVICES <= 1 << (32 - LB_EPOCH_SERVICE), "an epoch names its service");
-
-/* What is entered: a head (member 0), or the member that is the destination of this id. */
-struct lb_cache {
-	u32 epoch;
-	u32 member;
-	u32 dest;
-	u32 next; /* place of the next member */
-};
 
 /* A walk over a set: the place of the member that is next, and what was found. */
 struct lb_set {
 	u32 epoch;
 	u32 at;
-	u32 id; /* lb_set_least: found, 0 for none. lb_set_has: looked for */
+	u32 id; /* found: stable id, 0 for none */
 	u32 expires;
 	u64 load; /* of the one that was found, and the weight to divide it by */
 	u64 load_weight;
@@ -117,16 +108,15 @@ LB_SUBPROGRAM u32 lb_cache_head(struct lb_ctx *ctx, const struct lb_packet *pack
 	return LB_CONN_NOBODY;
 }
 
-/* Claim the first free place for this, write it there and publish it: its index, or LB_CONN_NOBODY. */
-LB_SUBPROGRAM u32 lb_cache_enter(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_cache *cache,
-				 u32 expires)
+/* Claim the first free place for a head (member 0) or a member and write its key: its index, or LB_CONN_NOBODY. */
+LB_SUBPROGRAM u32 lb_cache_claim(struct lb_ctx *ctx, const struct lb_packet *packet, u32 epoch, u32 member)
 {
 	struct lb_found place = {0};
 	u64 hash;
 
-	if (!packet || !cache)
+	if (!packet)
 		return LB_CONN_NOBODY;
-	hash = lb_cache_hash(ctx, packet, cache->epoch, cache->member);
+	hash = lb_cache_hash(ctx, packet, epoch, member);
 	for (u32 i = 0; i < LB_PLACES; i++) {
 		place.index = lb_conn_place(ctx, hash, i);
 		place.conn = lb_conn_at(ctx, place.index);
@@ -139,19 +129,31 @@ LB_SUBPROGRAM u32 lb_cache_enter(struct lb_ctx *ctx, const struct lb_packet *pac
 	}
 	if (!place.conn || !lb_conn_take(ctx, packet->now, &place, hash))
 		return LB_CONN_NOBODY;
-	place.conn->caddr = (struct lb_addr){.word[0] = cache->epoch};
+	place.conn->caddr = (struct lb_addr){.word[0] = epoch};
 	place.conn->vaddr = packet->key.destination;
-	place.conn->cport = (u16)cache->member;
-	place.conn->vport = (u16)(cache->member >> 16);
+	place.conn->cport = (u16)member;
+	place.conn->vport = (u16)(member >> 16);
 	place.conn->protocol = 0;
 	place.conn->kin = packet->key.family;
 	place.conn->client = 0;
 	place.conn->packets = packet->now;
-	place.conn->dest = cache->dest;
-	place.conn->peer = cache->next;
-	place.conn->expires = expires;
-	lb_conn_publish(&place, 0, LB_CONN_CACHE);
 	return place.index;
+}
+
+/* Enter a head or a member: its index, or LB_CONN_NOBODY. */
+static LB_INLINE u32 lb_cache_enter(struct lb_ctx *ctx, const struct lb_packet *packet, u32 epoch, u32 member, u32 dest,
+				    u32 next, u32 expires)
+{
+	u32 index = lb_cache_claim(ctx, packet, epoch, member);
+	struct lb_conn *conn = index == LB_CONN_NOBODY ? 0 : lb_conn_at(ctx, index);
+
+	if (!conn)
+		return LB_CONN_NOBODY;
+	conn->dest = dest;
+	conn->peer = next;
+	conn->expires = expires;
+	lb_store(&conn->control, (lb_conn_control(conn) & ~0xffULL) | LB_CONN_CACHE);
+	return index;
 }
 
 /* Take an entry to write into it. 0 when it is no more what it was, or another writes. */
@@ -166,12 +168,12 @@ static LB_INLINE void lb_wind_up(struct lb_conn *conn, u32 expires)
 		conn->expires = expires;
 }
 
-/* Whether one of LB_STRIDE destinations from this index on could take twice its load: 1 yes, 2 no, and the list ends. */
+/* Whether a destination from this index on has less than half its weight to do: 1 yes, 2 no, and the list ends here. */
 LB_SUBPROGRAM int lb_idle_stride(struct lb_ctx *ctx, const struct lb_service *service, u32 from)
 {
 	if (!service)
 		return 2;
-	for (u32 n = 0; n < LB_STRIDE; n++) {
+	for (u32 n = 0; n < LB_SHORT_STRIDE; n++) {
 		const struct lb_list_item *item = lb_list_item(ctx, service, from + n);
 		const struct lb_dest_state *state = item ? lb_dest_state(ctx, item->id) : 0;
 
@@ -193,8 +195,8 @@ static LB_INLINE int lb_still_serves(struct lb_ctx *ctx, const struct lb_service
 		return 0;
 	if (state->active <= (u32)dest->weight)
 		return 1;
-	for (u32 n = 0; n < LB_STRIDES; n++) {
-		int idles = lb_idle_stride(ctx, service, n * LB_STRIDE);
+	for (u32 n = 0; n < LB_SHORT_STRIDES; n++) {
+		int idles = lb_idle_stride(ctx, service, n * LB_SHORT_STRIDE);
 
 		if (idles)
 			return idles == 2;
@@ -215,7 +217,7 @@ LB_SUBPROGRAM int lb_set_stride(struct lb_ctx *ctx, const struct lb_packet *pack
 {
 	if (!packet || !set)
 		return 1;
-	for (u32 n = 0; n < LB_SET_STRIDE; n++) {
+	for (u32 n = 0; n < LB_SHORT_STRIDE; n++) {
 		struct lb_conn *conn = lb_member_at(ctx, packet, set->epoch, set->at);
 		const struct lb_dest_state *state = conn ? lb_dest_state(ctx, conn->dest) : 0;
 		const struct lb_dest *dest = conn ? lb_dest_at(ctx, lb_image(ctx), conn->dest) : 0;
@@ -238,21 +240,24 @@ LB_SUBPROGRAM int lb_set_stride(struct lb_ctx *ctx, const struct lb_packet *pack
 	return 0;
 }
 
-/* A stride of the search for this id in a set. 1: it is a member. 2: it is none. */
-LB_SUBPROGRAM int lb_set_has(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_set *set)
+/*
+ * A stride of the search for this destination in a set, from this place on: the place to go on at, or one of
+ * LB_CONN_NOBODY (it is none) and LB_CONN_MET (it is a member).
+ */
+LB_SUBPROGRAM u32 lb_set_has(struct lb_ctx *ctx, const struct lb_packet *packet, u32 epoch, u32 at, u32 id)
 {
-	if (!packet || !set)
-		return 2;
-	for (u32 n = 0; n < LB_SET_STRIDE; n++) {
-		const struct lb_conn *conn = lb_member_at(ctx, packet, set->epoch, set->at);
+	if (!packet)
+		return LB_CONN_NOBODY;
+	for (u32 n = 0; n < LB_SHORT_STRIDE; n++) {
+		const struct lb_conn *conn = lb_member_at(ctx, packet, epoch, at);
 
 		if (!conn)
-			return 2;
-		if (conn->dest == set->id)
-			return 1;
-		set->at = conn->peer;
+			return LB_CONN_NOBODY;
+		if (conn->dest == id)
+			return LB_CONN_MET;
+		at = conn->peer;
 	}
-	return 0;
+	return at;
 }
 
 /* A stride of the search for the member with the most load for its weight. 1 at the end of the set. */
@@ -260,7 +265,7 @@ LB_SUBPROGRAM int lb_set_most(struct lb_ctx *ctx, const struct lb_packet *packet
 {
 	if (!packet || !set)
 		return 1;
-	for (u32 n = 0; n < LB_SET_STRIDE; n++) {
+	for (u32 n = 0; n < LB_SHORT_STRIDE; n++) {
 		const struct lb_conn *conn = lb_member_at(ctx, packet, set->epoch, set->at);
 		const struct lb_dest_state *state = conn ? lb_dest_state(ctx, conn->dest) : 0;
 		const struct lb_dest *dest = conn ? lb_dest_at(ctx, lb_image(ctx), conn->dest) : 0;
@@ -304,37 +309,42 @@ static LB_INLINE void lb_set_erase(struct lb_ctx *ctx, const struct lb_packet *p
 }
 
 /* Let the most loaded member of the set at this head go, if there are two at least. */
-LB_SUBPROGRAM int lb_set_shrink(struct lb_ctx *ctx, const struct lb_packet *packet, u32 epoch, u32 head)
+LB_SUBPROGRAM int lb_set_shrink(struct lb_ctx *ctx, const struct lb_packet *packet, u32 head)
 {
-	struct lb_set set = {.epoch = epoch, .before = head};
+	struct lb_set set = {.before = head};
 	struct lb_conn *conn = lb_conn_at(ctx, head);
 	const struct lb_conn *first;
 
 	if (!packet || !conn)
 		return 0;
+	set.epoch = conn->caddr.word[0];
 	set.at = conn->peer;
-	first = lb_member_at(ctx, packet, epoch, set.at);
-	if (!first || !lb_member_at(ctx, packet, epoch, first->peer))
+	first = lb_member_at(ctx, packet, set.epoch, set.at);
+	if (!first || !lb_member_at(ctx, packet, set.epoch, first->peer))
 		return 0;
-	for (u32 n = 0; n < LB_MAX_SERVICE_DESTS / LB_SET_STRIDE; n++)
+	for (u32 n = 0; n < LB_SHORT_STRIDES; n++)
 		if (lb_set_most(ctx, packet, &set))
 			break;
 	if (!set.id)
 		return 0;
 	conn->packets = packet->now;
-	lb_set_erase(ctx, packet, epoch, set.found_before);
+	lb_set_erase(ctx, packet, set.epoch, set.found_before);
 	return 1;
 }
 
-/* The destination that is remembered for the address that the client asked for: stable id, 0 for none that serves. */
-LB_SUBPROGRAM u32 lb_cached(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet)
+/*
+ * The destination that is remembered for the address that the client asked for: stable id, 0 for none that serves.
+ * `idle` is the head of a set that has not changed for long.
+ */
+LB_SUBPROGRAM u32 lb_cached(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet,
+			    u32 *idle)
 {
 	struct lb_set set = {0};
 	struct lb_conn *conn;
 	u64 control = 0;
 	u32 head, ms;
 
-	if (!service || !packet)
+	if (!service || !packet || !idle)
 		return 0;
 	set.epoch = lb_epoch(ctx, service);
 	head = lb_cache_head(ctx, packet, set.epoch, &control);
@@ -343,43 +353,38 @@ LB_SUBPROGRAM u32 lb_cached(struct lb_ctx *ctx, const struct lb_service *service
 		return 0;
 	ms = lb_cache_ms(ctx, service);
 	set.expires = packet->now + ms;
-	set.id = service->scheduler == LB_LBLC ? conn->dest : 0;
+	set.id = conn->dest;
 	set.at = conn->peer;
+	if (packet->now - conn->packets > ms)
+		*idle = head;
 	if (!lb_conn_stands(conn, control))
 		return 0;
 	lb_wind_up(conn, set.expires);
-	if (service->scheduler == LB_LBLCR) {
-		for (u32 n = 0; n < LB_MAX_SERVICE_DESTS / LB_SET_STRIDE; n++)
-			if (lb_set_stride(ctx, packet, &set))
-				break;
-		if (packet->now - conn->packets > ms)
-			lb_set_shrink(ctx, packet, set.epoch, head);
-	}
+	for (u32 n = 0; n < LB_SHORT_STRIDES; n++)
+		if (lb_set_stride(ctx, packet, &set))
+			break;
 	return lb_still_serves(ctx, service, set.id) ? set.id : 0;
 }
 
 /* Add this destination to the set at this head, unless it is a member. */
-LB_SUBPROGRAM int lb_set_insert(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_set *set, u32 head)
+LB_SUBPROGRAM int lb_set_insert(struct lb_ctx *ctx, const struct lb_packet *packet, u32 head, u32 id)
 {
-	struct lb_conn *conn = lb_conn_at(ctx, head);
-	struct lb_cache cache = {0};
+	struct lb_conn *conn = head == LB_CONN_NOBODY ? 0 : lb_conn_at(ctx, head);
 	u64 control = conn ? lb_conn_control(conn) : 0;
-	u32 index;
+	u32 epoch, at, index;
 
-	if (!packet || !set || !conn || !lb_is_cached(conn, control, packet, set->epoch))
+	if (!packet || !conn)
 		return 0;
-	set->at = cache.next = conn->peer;
-	for (u32 n = 0; n < LB_MAX_SERVICE_DESTS / LB_SET_STRIDE; n++) {
-		int has = lb_set_has(ctx, packet, set);
-
-		if (has == 1)
+	epoch = conn->caddr.word[0];
+	if (!lb_is_cached(conn, control, packet, epoch))
+		return 0;
+	at = conn->peer;
+	for (u32 n = 0; at != LB_CONN_NOBODY && n < LB_SHORT_STRIDES; n++) {
+		at = lb_set_has(ctx, packet, epoch, at, id);
+		if (at == LB_CONN_MET)
 			return 0;
-		if (has)
-			break;
 	}
-	cache.epoch = set->epoch;
-	cache.member = cache.dest = set->id;
-	index = lb_cache_enter(ctx, packet, &cache, set->expires);
+	index = lb_cache_enter(ctx, packet, epoch, id, id, conn->peer, conn->expires);
 	if (index == LB_CONN_NOBODY || !lb_cache_lock(conn, control))
 		return 0;
 	conn->peer = index;
@@ -388,45 +393,49 @@ LB_SUBPROGRAM int lb_set_insert(struct lb_ctx *ctx, const struct lb_packet *pack
 	return 1;
 }
 
-/* Remember this destination for the address that the client asked for. */
-LB_SUBPROGRAM int lb_remember(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet,
+/* Remember this destination for the address that the client asked for. lblcr: the place of the head of its set. */
+LB_SUBPROGRAM u32 lb_remember(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet,
 			      u32 id)
 {
-	struct lb_cache cache = {0};
-	struct lb_set set = {.id = id};
 	struct lb_conn *conn;
 	u64 control = 0;
-	u32 head;
+	u32 head, epoch;
 
 	if (!service || !packet)
-		return 0;
-	cache.epoch = set.epoch = lb_epoch(ctx, service);
-	set.expires = packet->now + lb_cache_ms(ctx, service);
-	cache.dest = service->scheduler == LB_LBLC ? id : 0;
-	head = lb_cache_head(ctx, packet, set.epoch, &control);
-	conn = lb_conn_at(ctx, head);
+		return LB_CONN_NOBODY;
+	if (service->scheduler == LB_LBLCR)
+		id = 0;
+	epoch = lb_epoch(ctx, service);
+	head = lb_cache_head(ctx, packet, epoch, &control);
 	if (head == LB_CONN_NOBODY)
-		head = lb_cache_enter(ctx, packet, &cache, set.expires);
-	else if (conn && service->scheduler == LB_LBLC && lb_cache_lock(conn, control)) {
+		return lb_cache_enter(ctx, packet, epoch, 0, id, LB_CONN_NOBODY,
+				      packet->now + lb_cache_ms(ctx, service));
+	conn = lb_conn_at(ctx, head);
+	if (id && conn && lb_cache_lock(conn, control)) {
 		conn->dest = id;
 		lb_store(&conn->control, control);
 	}
-	return service->scheduler == LB_LBLCR && head != LB_CONN_NOBODY ? lb_set_insert(ctx, packet, &set, head) : 0;
+	return head;
 }
 
-/* lblc and lblcr: who is remembered, or else the least loaded by weight, who is remembered then. 0 for other schedulers. */
+/* lblc and lblcr: who is remembered, or else the least loaded by weight, who then is. 0 for other schedulers. */
 LB_SUBPROGRAM u32 lb_local(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet)
 {
-	u32 id;
+	u32 id, head, idle = LB_CONN_NOBODY;
 
 	if (!service || !packet || (service->scheduler != LB_LBLC && service->scheduler != LB_LBLCR))
 		return 0;
-	id = lb_cached(ctx, service, packet);
+	id = lb_cached(ctx, service, packet, &idle);
+	if (idle != LB_CONN_NOBODY)
+		lb_set_shrink(ctx, packet, idle);
 	if (id)
 		return id;
 	id = lb_least_loaded(ctx, service);
-	if (id)
-		lb_remember(ctx, service, packet, id);
+	if (id == 0)
+		return 0;
+	head = lb_remember(ctx, service, packet, id);
+	if (service->scheduler == LB_LBLCR)
+		lb_set_insert(ctx, packet, head, id);
 	return id;
 }
 

@@ -63,7 +63,7 @@ static LB_INLINE void lb_limit_lost(struct lb_dest_state *state)
 		__sync_fetch_and_and(&state->flags, ~(u32)LB_DEST_OVERLOAD);
 }
 
-/* The scheduler's cursor: rr {last id, the index it had}, wrr {position + 1, current weight}, lblc and lblcr {epoch, 0}. */
+/* The scheduler's cursor: rr {last id, its index}, wrr {position + 1, current weight}, lblc and lblcr {epoch, 0}. */
 struct lb_service_state {
 	u64 cursor;
 };

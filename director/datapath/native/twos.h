@@ -30,7 +30,7 @@ LB_SUBPROGRAM int lb_total_stride(struct lb_ctx *ctx, const struct lb_service *s
 {
 	if (!service || !draw)
 		return 1;
-	for (u32 n = 0; n < LB_STRIDE; n++, draw->at++) {
+	for (u32 n = 0; n < LB_SHORT_STRIDE; n++, draw->at++) {
 		const struct lb_list_item *item = lb_list_item(ctx, service, draw->at);
 
 		if (!item)
@@ -60,7 +60,7 @@ LB_SUBPROGRAM int lb_draw_stride(struct lb_ctx *ctx, const struct lb_service *se
 {
 	if (!service || !draw)
 		return 1;
-	for (u32 n = 0; n < LB_STRIDE; n++, draw->at++) {
+	for (u32 n = 0; n < LB_SHORT_STRIDE; n++, draw->at++) {
 		const struct lb_list_item *item = lb_list_item(ctx, service, draw->at);
 		const struct lb_dest_state *state = item ? lb_dest_state(ctx, item->id) : 0;
 
@@ -90,7 +90,7 @@ LB_SUBPROGRAM u32 lb_two_choices(struct lb_ctx *ctx, const struct lb_service *se
 
 	if (!service)
 		return 0;
-	for (u32 n = 0; n < LB_STRIDES; n++)
+	for (u32 n = 0; n < LB_SHORT_STRIDES; n++)
 		if (lb_total_stride(ctx, service, &draw))
 			break;
 	if (draw.total == 0)
@@ -98,7 +98,7 @@ LB_SUBPROGRAM u32 lb_two_choices(struct lb_ctx *ctx, const struct lb_service *se
 	draw.first.left = lb_random_to(ctx, draw.total);
 	draw.second.left = lb_random_to(ctx, draw.total);
 	draw.at = 0;
-	for (u32 n = 0; n < LB_STRIDES; n++)
+	for (u32 n = 0; n < LB_SHORT_STRIDES; n++)
 		if (lb_draw_stride(ctx, service, &draw))
 			break;
 	if (draw.second.id && draw.second.weight * draw.first.load > draw.first.weight * draw.second.load)

@@ -14,6 +14,8 @@
 enum {
 	LB_STRIDE = 32,
 	LB_STRIDES = LB_MAX_SERVICE_DESTS / LB_STRIDE,
+	LB_SHORT_STRIDE = 8, /* of walks with many ways: the verifier follows each of them at each turn */
+	LB_SHORT_STRIDES = LB_MAX_SERVICE_DESTS / LB_SHORT_STRIDE,
 };
 
 /* Where a walk is, what it looks for and what it has found. */
@@ -173,7 +175,7 @@ LB_SUBPROGRAM int lb_soonest_stride(struct lb_ctx *ctx, const struct lb_service 
 {
 	if (!service || !walk)
 		return 1;
-	for (u32 n = 0; n < LB_STRIDE; n++, walk->at++) {
+	for (u32 n = 0; n < LB_SHORT_STRIDE; n++, walk->at++) {
 		const struct lb_list_item *item = lb_list_item(ctx, service, walk->at);
 		const struct lb_dest_state *state = item ? lb_dest_state(ctx, item->id) : 0;
 		u64 load = 1;
@@ -204,7 +206,7 @@ static LB_INLINE u32 lb_soonest(struct lb_ctx *ctx, const struct lb_service *ser
 {
 	struct lb_walk walk = {0};
 
-	for (u32 n = 0; n < LB_STRIDES; n++)
+	for (u32 n = 0; n < LB_SHORT_STRIDES; n++)
 		if (lb_soonest_stride(ctx, service, &walk))
 			break;
 	return walk.id;
