@@ -32,7 +32,7 @@ HOSTS = [
 ]
 BOTH = (Scheduler.LBLC, Scheduler.LBLCR)
 REMEMBERED = {Scheduler.LBLC: 1, Scheduler.LBLCR: 2}  # entries for one address with one server
-BY_MAC = {mac: int(server.rsplit(".", 1)[1]) for server, mac in SERVER_MACS.items()}
+BY_MAC = {SERVER_MACS[server]: int(server.rsplit(".", 1)[1]) for server in SERVERS}
 Make = Callable[[], TableHost]
 
 pytestmark = pytest.mark.parametrize("make", HOSTS)
