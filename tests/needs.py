@@ -153,7 +153,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, unsigned long size) { retu
 """
 PROGRAMS = (
     "arping", "clang", "clang-tidy", "curl", "dig", "dnsmasq", "ethtool", "gcc", "haproxy",
-    "ip", "iperf3", "nft", "nginx", "ping", "tc", "tcpdump", "valgrind", "wrk",
+    "ip", "iperf3", "ldirectord", "nft", "nginx", "ping", "socat", "tc", "tcpdump", "valgrind", "wrk",
 )  # fmt: skip
 
 PROBES: Mapping[str, Probe] = {
