@@ -10,8 +10,9 @@ order, and each entry begins at a multiple of four bytes:
               port (2 each), firewall mark (4), timeout in seconds (4), the three addresses, options
     option    kind, length, bytes
 
-Anybody can send such a datagram, so whatever arrives is read up to the first thing that can not be, and the
-sentence that says what that was is part of the answer: nothing raises. Addresses and ports stay as they are
+Anybody can send such a datagram, so whatever arrives is read up to the first entry of which it can not be
+told where it ends; one whose options can not be heeded is passed over. The sentence that says what was wrong
+first is part of the answer: nothing raises. Addresses and ports stay as they are
 on the wire: a backup enters tens of thousands of entries in a second. Knows no socket, service or table.
 """
 
@@ -117,7 +118,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a datagram says: entries up to its end, or up to the `fault`. `syncid` None: it has no header."""
+    """What a datagram says, and the first `fault` in it. `syncid` None: it has no header."""
 
     syncid: int | None = None
     version: int = VERSION
@@ -126,25 +127,35 @@ class Reading:
 
 
 class _FaultError(Exception):
-    """Something can not be read; never leaves this module."""
+    """What follows can not be read; never leaves this module."""
+
+
+class _Passed(str):
+    """Why an entry is passed over."""
+
+    __slots__ = ()
 
 
 def read(datagram: bytes) -> Reading:
     """Read a datagram, whatever is in it."""
     entries: list[Entry] = []
+    faults: list[str] = []
     if len(datagram) < _HEAD_0.size:
         return Reading(fault=f"{len(datagram)} bytes are no header")
     count, syncid, size = _HEAD_0.unpack_from(datagram)
     version = VERSION if count == 0 else 0
     try:
-        for entry in _read_1(datagram, size) if version else _read_0(datagram, count, size):
-            entries.append(entry)  # noqa: PERF402  those before a fault are kept
+        for each in _read_1(datagram, size) if version else _read_0(datagram, count, size):
+            if isinstance(each, Entry):
+                entries.append(each)
+            else:
+                faults.append(each)
     except _FaultError as fault:
-        return Reading(syncid, version, tuple(entries), str(fault))
-    return Reading(syncid, version, tuple(entries))
+        faults.append(str(fault))
+    return Reading(syncid, version, tuple(entries), faults[0] if faults else "")
 
 
-def _read_1(datagram: bytes, size: int) -> Iterator[Entry]:
+def _read_1(datagram: bytes, size: int) -> Iterator[Entry | _Passed]:
     if len(datagram) < _HEADER.size:
         raise _FaultError(f"{len(datagram)} bytes are no header")
     _check_size(datagram, size)
@@ -163,7 +174,7 @@ def _check_size(datagram: bytes, size: int) -> None:
         raise _FaultError(f"it says that it has {size} bytes, and has {len(datagram)}")
 
 
-def _entry(datagram: bytes, at: int) -> tuple[Entry, int]:
+def _entry(datagram: bytes, at: int) -> tuple[Entry | _Passed, int]:
     """Read the entry at this offset, and how long it says that it is."""
     if at + _FIXED.size > len(datagram):
         raise _FaultError(f"an entry at byte {at} is cut short")
@@ -177,6 +188,9 @@ def _entry(datagram: bytes, at: int) -> tuple[Entry, int]:
     first_option, end = start + 3 * octets, at + length
     if not first_option <= end <= len(datagram):
         raise _FaultError(f"an entry at byte {at} says that it has {length} bytes")
+    options = _options(datagram[first_option:end]) if first_option < end else ()
+    if isinstance(options, _Passed):
+        return options, length
     entry = Entry(
         protocol,
         flags,
@@ -189,25 +203,27 @@ def _entry(datagram: bytes, at: int) -> tuple[Entry, int]:
         datagram[start : start + octets],
         datagram[start + octets : start + 2 * octets],
         datagram[start + 2 * octets : first_option],
-        tuple(_options(datagram[first_option:end])) if first_option < end else (),
+        options,
     )
     return entry, length
 
 
-def _options(raw: bytes) -> Iterator[Option]:
-    at, seen = 0, set[int]()
+def _options(raw: bytes) -> tuple[Option, ...] | _Passed:
+    at, found = 0, list[Option]()
+    seen = set[int]()
     while at < len(raw):
         if at + 2 > len(raw) or raw[at + 1] == 0 or at + 2 + raw[at + 1] > len(raw):
-            raise _FaultError("an option is cut short")
+            return _Passed("an option is cut short")
         kind, data = raw[at], raw[at + 2 : at + 2 + raw[at + 1]]
         lengths = LENGTHS.get(kind & ~OPTIONAL)
         if lengths is None and not kind & OPTIONAL:
-            raise _FaultError(f"option {kind} is not known")
+            return _Passed(f"option {kind} is not known")
         if lengths is not None and (len(data) not in lengths or kind & ~OPTIONAL in seen):
-            raise _FaultError(f"option {kind} has {len(data)} bytes, or is there twice")
+            return _Passed(f"option {kind} has {len(data)} bytes, or is there twice")
         seen.add(kind & ~OPTIONAL)
-        yield Option(kind, data)
+        found.append(Option(kind, data))
         at += 2 + len(data)
+    return tuple(found)
 
 
 def _read_0(datagram: bytes, count: int, size: int) -> Iterator[Entry]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from scapy.layers.inet import IP, TCP, UDP
@@ -12,13 +12,17 @@ from scapy.layers.l2 import Ether
 from scapy.layers.sctp import SCTP, SCTPChunkCookieEcho, SCTPChunkData, SCTPChunkInit
 from scapy.packet import Packet
 
+from director.model import VirtualService
+from director.model.service import endpoint
 from tests.interop.lab import network
+from tests.interop.sync.backups import BACKUPS, Backup
 from tests.packets.network import CLIENT, INSIDE_MAC, ONE, OUTSIDE_MAC, ROUTER_MAC, SERVER_MACS, VIP
 
 MODULES = ("veth", "ipv6", "ipip", "ip_vs", "ip_vs_rr")
 WIRE, WIRE_MAC, PEER, PEER_MAC = "10.9.0.1", "02:00:00:00:09:01", "10.9.0.2", "02:00:00:00:09:02"
 VIP6, CLIENT6, ONE6 = "2001:db8::1", "2001:db8:1::7", "fd00::11"
 METHODS = {"dr": "-g", "tun": "-i", "nat": "-m"}
+SETTLING = 0.3
 LATEST = 6.0  # seconds after which a master has sent what it has
 
 Step = tuple[str, Any]
@@ -100,6 +104,7 @@ def _all() -> Iterator[tuple[str, list[Step]]]:
     yield from _persistent()
     yield from _other_families()
     yield from _messages()
+    yield from _backups()
 
 
 def _tcp() -> Iterator[tuple[str, list[Step]]]:
@@ -162,3 +167,31 @@ def _messages() -> Iterator[tuple[str, list[Step]]]:
     yield "master: many clients fill messages", [*web, EVERY, master("--sync-maxlen", "300"), *many, HEAR]
     old = ("write", {"net/ipv4/vs/sync_version": "0"})
     yield "master: version 0", [*web, EVERY, old, master(), *segments("S", "A", "FA"), HEAR]
+
+
+def _backups() -> Iterator[tuple[str, list[Step]]]:
+    for name, each in BACKUPS.items():
+        told = [("sync", _on_the_wire(datagram)) for datagram in each.datagrams]
+        before, after = map(_services, (each.services, each.later))
+        yield f"backup: {name}", [*before, backup(), *told, ("hear", (SETTLING,)), *after, *_probe(each)]
+
+
+def _services(services: Iterable[VirtualService]) -> Iterator[Step]:
+    for each in services:
+        key = (f"--{each.key.protocol.value}-service", endpoint(each.key.address, each.key.port))
+        yield ("run", ("ipvsadm", "-A", *key, "-s", "rr"))
+        for destination in each.destinations:
+            method = METHODS[destination.method.value]
+            yield ("run", ("ipvsadm", "-a", *key, "-r", destination.endpoint, method))
+
+
+def _probe(each: Backup) -> Iterator[Step]:
+    """Send a packet of the client's on the connection that has come, where it shows more than the list."""
+    if each.later:
+        yield from segments("A")
+
+
+def _on_the_wire(datagram: bytes) -> str:
+    frame = Ether(src=PEER_MAC, dst="01:00:5e:00:00:51")
+    packet = IP(src=PEER, dst="224.0.0.81", ttl=1) / UDP(sport=8848, dport=8848) / datagram
+    return bytes(frame / packet).hex()
