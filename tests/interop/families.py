@@ -91,9 +91,9 @@ V6 = Family(
 FAMILIES = (V4, V6)
 MACS = MappingProxyType(
     {
-        server: mac
+        server: SERVER_MACS[network.SERVERS[number]]
         for family in FAMILIES
-        for server, mac in zip(family.servers, SERVER_MACS.values(), strict=True)
+        for number, server in enumerate(family.servers)
     }
 )
 MARKED = {4: "198.18.1.0/24", 6: "2001:db8:18::/64"}  # networks whose packets mark rules may choose

@@ -76,10 +76,20 @@ static u8 lb_told_retries(const struct lb_told *told)
 /* Kernel IPVS tells of these alone: what is half-open is soon over or soon open. */
 static int lb_state_told(u8 protocol, u8 state)
 {
-	if (protocol != LB_IPPROTO_TCP)
-		return 1;
-	return state == LB_S_ESTABLISHED || state == LB_S_FIN_WAIT || state == LB_S_CLOSE || state == LB_S_CLOSE_WAIT ||
-	       state == LB_S_TIME_WAIT;
+	if (protocol == LB_IPPROTO_TCP)
+		return state == LB_S_ESTABLISHED || state == LB_S_FIN_WAIT || state == LB_S_CLOSE ||
+		       state == LB_S_CLOSE_WAIT || state == LB_S_TIME_WAIT;
+	if (protocol == LB_IPPROTO_SCTP)
+		return state == LB_S_SCTP_ESTABLISHED || state == LB_S_SCTP_SHUTDOWN_SENT ||
+		       state == LB_S_SCTP_SHUTDOWN_RECEIVED || state == LB_S_SCTP_SHUTDOWN_ACK_SENT ||
+		       state == LB_S_SCTP_CLOSED;
+	return 1;
+}
+
+/* Whether a connection in this state closes: UDP's never do. */
+static int lb_state_closes(u8 state)
+{
+	return state != LB_S_ESTABLISHED && state != LB_S_SCTP_ESTABLISHED && state != LB_S_UDP;
 }
 
 /* How many thresholds a flow has passed by its packets: 0 before the first. */
@@ -120,7 +130,7 @@ static int lb_flow_due(const struct lb_sync_rule *rule, const struct lb_told *to
 	*retries = 0;
 	if (!lb_state_told(conn->protocol, state))
 		return 0;
-	if (conn->protocol == LB_IPPROTO_TCP && state != LB_S_ESTABLISHED && !(known && lb_told_state(told) == state))
+	if (lb_state_closes(state) && !(known && lb_told_state(told) == state))
 		return 1;
 	steps = lb_steps(rule, conn->packets);
 	if (!known || steps == 0)

@@ -17,7 +17,7 @@ from netaddr import EUI, IPAddress
 from director.daemon.clients import Clients
 from director.daemon.syncing import Syncing
 from director.datapath.synchronising import SyncTable
-from director.host.multicast import speaking
+from director.host.multicast import listening, speaking
 from director.model import (
     Configuration,
     Destination,
@@ -45,7 +45,8 @@ BACKUP = SyncDaemon(SyncRole.BACKUP, "eth0", syncid=7)
 CLIENT = IPAddress("198.51.100.7").packed
 FLOW = SyncedFlow(6, CLIENT, 40000, KEY.address.packed, 80, 1, 1, 900_000, 3)
 ENTRY = Entry(6, 0x83, 1, 40000, 80, 80, 0, 900, CLIENT, KEY.address.packed, SERVER.address.packed)
-DEADLINE = 10.0
+PROBE = replace(MASTER, port=9999)
+DEADLINE, AGAIN = 10.0, 0.1
 EMPTY = Configuration()
 
 
@@ -117,11 +118,34 @@ async def eventually(holds: Callable[[], bool]) -> None:
 
 def run(scenario: Callable[[Segment], Awaitable[None]]) -> None:
     with segment() as here:
+        settle(here)
 
         async def whole() -> None:
             await scenario(here)
 
         asyncio.run(whole())
+
+
+def settle(here: Segment) -> None:
+    """Wait until datagrams get through both ways: a link that just came up loses some."""
+    ours, our_ear = speaking(PROBE, index_here(), 0), listening(PROBE, index_here(), 0)
+    with here.peer():
+        theirs, their_ear = speaking(PROBE, index_here(), 0), listening(PROBE, index_here(), 0)
+    for speaker, ear in ((ours, their_ear), (theirs, our_ear)):
+        ear.settimeout(AGAIN)
+        for _ in range(round(DEADLINE / AGAIN)):
+            speaker.send(b"heard?")
+            with suppress(TimeoutError):
+                ear.recv(100)
+                break
+        else:
+            raise TimeoutError
+    for each in (ours, our_ear, theirs, their_ear):
+        each.close()
+
+
+def index_here() -> int:
+    return socket.if_nametoindex("eth0")
 
 
 def peer_socket(here: Segment) -> socket.socket:

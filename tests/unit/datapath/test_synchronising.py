@@ -145,6 +145,22 @@ def test_a_half_open_connection_is_not_told_of(director: Director) -> None:
     assert director.told() == []
 
 
+SCTP = Timeout.SCTP_NONE
+TOLD = [SCTP + number for number in (8, 9, 10, 11, 13)]
+
+
+def test_of_sctp_the_kernels_states_are_told(director: Director) -> None:
+    states = range(SCTP, SCTP + 14)
+    for state in states:
+        director.table.enter(flow(protocol=132, cport=state, state=state, packets=1), None)
+    director.table.begin_telling()
+    closing = [state for _, _, state, _ in director.told()]
+    for state in states:
+        director.table.enter(flow(protocol=132, cport=state, state=state), None)
+    director.table.begin_telling()
+    assert (sorted(closing), sorted(state for _, _, state, _ in director.told())) == (TOLD[1:], TOLD)
+
+
 def test_without_a_period_a_connection_is_told_of_once(director: Director) -> None:
     told = []
     for number, flags in enumerate(("S", *["A"] * 60), 1):
