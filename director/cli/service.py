@@ -114,7 +114,7 @@ def service() -> None:
 @service_words
 @click.option(
     "--scheduler", type=words(Scheduler), default=Scheduler.WLC.value, show_default=True,
-    help="How a connection gets its server.",
+    help="How a connection gets its server; docs/schedulers.md tells which is for what.",
 )  # fmt: skip
 @flag_option
 @keeping_options
