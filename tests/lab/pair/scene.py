@@ -81,10 +81,10 @@ class Pair:
     def node(self, name: str) -> RunningNode:
         return self.lab.node(name)
 
-    def director(self, name: str, datapath: str, *roles: str) -> Process:
+    def director(self, name: str, datapath: str, *roles: str, more: str = "") -> Process:
         """Start a director, and wait until it knows the way to every server."""
         node = self.node(name)
-        (node.run_directory / "test.toml").write_text(services() + synchronised(*roles))
+        (node.run_directory / "test.toml").write_text(services() + synchronised(*roles) + more)
         command = ("director", "run", "--config", "/run/test.toml", "--datapath", datapath)
         process = node.start((*command, "--interface", "lan", "--interface", "inside"), log="director")
         wanted = {server for servers in SERVERS.values() for server in servers}
