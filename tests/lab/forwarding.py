@@ -45,7 +45,7 @@ show-error
 output = "/dev/null"
 write-out = "%{{http_code}} %header{{x-served-by}}\\n"
 """
-DIG = f"-b {CLIENT}#{{port}} @{{vip}} whoami.lab TXT +short +tries=1 +time=2\n"
+DIG = "-b {client}#{port} @{vip} whoami.lab TXT +short +tries=1 +time=2\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ class Way:
 
     def server(self, node: str) -> str:
         """Return a real server's address."""
-        return f"{self.network}.{10 + int(node[-1])}"
+        between = ":" if ":" in self.network else "."
+        return f"{self.network}{between}{10 + int(node[-1])}"
 
     def duty(self) -> tuple[str, ...]:
         """Say the arguments for `realserver up`."""
@@ -173,9 +174,11 @@ class Stage:
         answers = (line.split() for line in done.stdout.splitlines())
         return Counter(words[1] if words[0] == "200" else words[0] for words in answers)
 
-    def dig(self, vip: str, count: int) -> Counter[str]:
+    def dig(self, vip: str, count: int, client: str = CLIENT) -> Counter[str]:
         """Ask by DNS, each time from a port of its own; count by who answered."""
-        questions = "".join(DIG.format(vip=vip, port=port) for port in itertools.islice(PORT, count))
+        questions = "".join(
+            DIG.format(client=client, vip=vip, port=port) for port in itertools.islice(PORT, count)
+        )
         (self.client.run_directory / "questions").write_text(questions)
         said = self.client.run(("dig", "-f", "/run/questions")).stdout
         return Counter(line.strip('"') for line in said.splitlines())
@@ -219,11 +222,17 @@ class Venue:
 def venue(name: str) -> Iterator[Venue]:
     """Bring the lab of a scene up, with the real servers in it at work."""
     scene = SCENES[name]
-    with Lab.up(scene.topology, f"fw{os.getpid()}-{next(COUNTER)}") as lab:
-        it = Venue(lab, scene.ways)
-        with ThreadPoolExecutor(len(WEIGHTS)) as threads:
-            tuple(threads.map(lambda node: _set_up(lab.node(node), scene.ways), WEIGHTS))
+    with venue_of(scene.topology, scene.ways) as it:
         yield it
+
+
+@contextmanager
+def venue_of(topology: str, ways: tuple[Way, ...]) -> Iterator[Venue]:
+    """Bring the lab of a topology up, with the real servers in it at work by these ways."""
+    with Lab.up(topology, f"fw{os.getpid()}-{next(COUNTER)}") as lab:
+        with ThreadPoolExecutor(len(WEIGHTS)) as threads:
+            tuple(threads.map(lambda node: _set_up(lab.node(node), ways), WEIGHTS))
+        yield Venue(lab, ways)
 
 
 @contextmanager
@@ -256,6 +265,10 @@ def _set_up(node: RunningNode, ways: Sequence[Way]) -> None:
     node.wait_port("tcp", "0.0.0.0", DIGEST_PORT, deadline=DEADLINE)
 
 
+def endpoint(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 def configuration(
     ways: Sequence[Way],
     weights: Mapping[str, int] = WEIGHTS,
@@ -264,9 +277,11 @@ def configuration(
 ) -> str:
     """Write a configuration with a service for each way and port. What has ended is forgotten at once."""
     return TIMEOUTS + "\n".join(
-        f'[[service]]\nprotocol = "{protocol}"\naddress = "{way.vip}:{port}"\nscheduler = "{scheduler}"\n'
+        f'[[service]]\nprotocol = "{protocol}"\naddress = "{endpoint(way.vip, port)}"\n'
+        f'scheduler = "{scheduler}"\n'
         + "".join(
-            f'[[service.destination]]\naddress = "{way.server(node)}:{port}"\nmethod = "{way.method}"\n'
+            f'[[service.destination]]\naddress = "{endpoint(way.server(node), port)}"\n'
+            f'method = "{way.method}"\n'
             f"weight = {weight}\n"
             for node, weight in weights.items()
         )

@@ -17,9 +17,9 @@ import pytest
 from director.datapath._native import ffi, lib
 
 from cost.subject import objects
+from director.datapath.listing import STATES
 from director.datapath.programs import ProgramKind, Programs, TableSizes
 from director.model import ForwardingMethod, Scheduler
-from director.datapath.listing import STATES
 from tests.lab.datapath.crowded import (
     ACTIVE,
     LINES,

@@ -205,7 +205,7 @@ def test_an_unknown_topology_is_told_together_with_the_known_ones() -> None:
         find_topology("star")
     assert str(raised.value) == (
         "star: no such topology, expected a path to a .toml file or one of "
-        "mixed, nat-gateway, one-arm-dr, tun-routed, two-arm-dr"
+        "ipv6, mixed, nat-gateway, one-arm-dr, tun-routed, two-arm-dr"
     )
 
 
