@@ -34,6 +34,7 @@
 #define LB_FORWARD_H
 
 #include "crowd.h"
+#include "fragment.h"
 #include "icmp.h"
 
 enum { LB_MET = 0xff }; /* not a verdict yet */
