@@ -15,6 +15,7 @@ import click
 
 from director.cli import printing
 from director.cli.calling import Failure, InOrder, client, done, naming
+from director.cli.importing import import_
 from director.cli.options import as_json
 from director.config.errors import ConfigError
 from director.control.client import RefusedError
@@ -102,6 +103,9 @@ def show(*, as_json: bool) -> None:
         printing.show_json(client().get(CONFIG))
     else:
         click.echo(client().get_text(CONFIG, format="toml"), nl=False)
+
+
+config.add_command(import_)
 
 
 def _put(file: Path, *, dry_run: bool, as_json: bool) -> None:

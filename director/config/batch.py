@@ -7,7 +7,7 @@ time of one pass: the services are kept by key until all is done. A fault's key 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Annotated, Any, TypeVar
@@ -120,6 +120,23 @@ def apply(configuration: Configuration, steps: tuple[Step, ...]) -> Configuratio
             raise ConfigError(faults, conflict=error.conflict) from None
     edited = replace(configuration, services=tuple(draft.services.values()), timeouts=draft.timeouts)
     return edit.sized(edited)
+
+
+def merging(now: Configuration, services: Iterable[VirtualService]) -> list[dict[str, Any]]:
+    """Write the edits that add these services, or change those that are there; no other is touched."""
+    return [each for service in services for each in _merging(now.service(service.key), service)]
+
+
+def _merging(old: VirtualService | None, service: VirtualService) -> Iterator[dict[str, Any]]:
+    document = ServiceDocument.of(service).model_dump(mode="json", exclude_none=True)
+    destinations = document.pop("destination")
+    if not service.key.mark:
+        del document["mark"], document["family"]
+    yield {"do": f"{'add' if old is None else 'replace'}-service", "service": document}
+    for destination, values in zip(service.destinations, destinations, strict=True):
+        there = old is not None and old.destination(destination.address, destination.port) is not None
+        verb = "replace" if there else "add"
+        yield {"do": f"{verb}-destination", "service": str(service.key), "destination": values}
 
 
 def _step(frame: _EditFrame) -> Step:
