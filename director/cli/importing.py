@@ -14,8 +14,7 @@ import click
 
 from director.cli.calling import Failure, client, done
 from director.cli.options import as_json, words
-from director.importing.formats import Format, FormatError, detect, read
-from director.ipvsadm.names import SystemNames
+from director.importing.kinds import Format
 
 if TYPE_CHECKING:
     from director.model import VirtualService
@@ -30,9 +29,13 @@ STANDARD_INPUT = "standard input"
 @click.option("--strict", is_flag=True, help="Fail where something is not taken over.")
 @as_json
 def import_(file: Path, kind: str | None, *, applied: bool, strict: bool, as_json: bool) -> None:
-    """Take services over from ipvsadm -S -n, an ldirectord.cf or a keepalived.conf.
+    """Take services over from another program's file.
 
-    Prints a configuration, and on standard error, by line, what could not be taken over."""
+    It is what ipvsadm -S -n saved, an ldirectord.cf or a keepalived.conf. Prints a configuration, and
+    on standard error, by line, what could not be taken over."""
+    from director.importing.formats import FormatError, detect, read
+    from director.ipvsadm.names import SystemNames
+
     name, text = _text(file)
     try:
         found = read(text, Format(kind) if kind else detect(text), SystemNames())

@@ -3,8 +3,3 @@
 
 The room stands on the app floor, since saved rules of ipvsadm are its command lines. No input or output here.
 """
-
-from director.importing.formats import Format, FormatError, detect, read
-from director.importing.found import Found, Left
-
-__all__ = ["Format", "FormatError", "Found", "Left", "detect", "read"]

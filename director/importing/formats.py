@@ -4,23 +4,15 @@
 from __future__ import annotations
 
 import re
-from enum import Enum
 
 from director.importing import keepalived, ldirectord, saved
 from director.importing.found import Found
+from director.importing.kinds import Format
 from director.ipvsadm.names import Names
 
 _KEEPALIVED = re.compile(r"^\s*virtual_server(_group)?\b", re.MULTILINE)
 _LDIRECTORD = re.compile(r"^\s*virtual6?\s*=", re.MULTILINE)
 _SAVED = re.compile(r"^\s*(ipvsadm\s+)?(-A|--add-service)\s", re.MULTILINE)
-
-
-class Format(Enum):
-    """A format that can be read, by the program whose it is."""
-
-    IPVSADM = "ipvsadm"
-    LDIRECTORD = "ldirectord"
-    KEEPALIVED = "keepalived"
 
 
 class FormatError(Exception):

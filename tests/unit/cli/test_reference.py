@@ -39,7 +39,7 @@ def test_every_verb_is_there() -> None:
         "director stats",
         "director status",
         "director config",
-        *(f"director config {verb}" for verb in ("check", "diff", "apply", "save", "show")),
+        *(f"director config {verb}" for verb in ("check", "diff", "apply", "save", "show", "import")),
         "director check",
         "director stop",
         "director cleanup",

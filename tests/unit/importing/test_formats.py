@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from director.importing.formats import Format, FormatError, detect, read
+from director.importing.formats import FormatError, detect, read
+from director.importing.kinds import Format
 from tests.unit.ipvsadm.words import NAMES
 
 TEXTS = {
