@@ -8,7 +8,7 @@ from dataclasses import astuple
 
 from director.ipvsadm.commands import ListTable, Numbers, Order, View
 from director.ipvsadm.sorting import servers_sorted, services_sorted
-from director.ipvsadm.wire import Json, ListedServer, ListedService, endpoint_of
+from director.ipvsadm.wire import ANY_PROTOCOL, Json, ListedServer, ListedService, endpoint_of
 from director.ipvsadm.writing import Pen, flags_of, mask_of, transport_of
 from director.model.counters import Counters, Rates
 from director.model.service import (
@@ -152,14 +152,15 @@ def connections_head(*, engines: bool) -> Iterator[str]:
 
 def connection(values: Json, pen: Pen) -> str:
     """Write one connection of the API's answer."""
-    protocol = Protocol(values["protocol"])
+    word = values["protocol"]
+    protocol = None if word == ANY_PROTOCOL else Protocol(word)
     source, virtual, destination = (
         pen.endpoint(where.address, where.port, protocol)
         for where in map(endpoint_of, (values["client"], values["virtual"], values["destination"]))
     )
     minutes, seconds = divmod(int(values["expires_in"]), 60)
     expires = f"{minutes:02}:{seconds:02}"
-    return f"{protocol.name:<3} {expires:<6} {values['state']:<11} {source:<18} {virtual:<18} {destination}"
+    return f"{word.upper():<3} {expires:<6} {values['state']:<11} {source:<18} {virtual:<18} {destination}"
 
 
 def timeouts(tcp: int, tcp_fin: int, udp: int) -> str:

@@ -108,6 +108,19 @@ def test_a_connection_is_written_with_minutes_and_seconds() -> None:
     )
 
 
+def test_a_template_of_a_mark_has_no_protocol() -> None:
+    values = {
+        "protocol": "ip",
+        "client": "198.51.100.1:0",
+        "virtual": "0.0.0.7:0",
+        "destination": "10.0.0.2:80",
+        "state": "NONE",
+        "expires_in": 99.0,
+    }
+    wanted = "IP  01:39  NONE        198.51.100.1:0     0.0.0.7:0          10.0.0.2:80"
+    assert printing.connection(values, PEN) == wanted
+
+
 def test_the_head_of_connections_may_have_columns_for_engines() -> None:
     assert list(printing.connections_head(engines=True)) == [
         "IPVS connection entries",
