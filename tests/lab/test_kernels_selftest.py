@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 import signal
 import subprocess
 import time
@@ -165,6 +166,24 @@ def test_direct_routing(bench: Bench) -> None:
     bench.run(bench.server, "sysctl", "-qw", *SILENT, *LOOSE)
     bench.run(bench.server, "ip", "addr", "add", f"{VIP}/32", "dev", "lo")
     assert bench.has_tried() == DATA
+
+
+def test_the_listings_show_the_connection(bench: Bench) -> None:
+    bench.run(bench.director, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+    serve(bench, "-m")
+    bench.run(bench.server, "ip", "link", "del", "veth20")
+    bench.run(bench.server, "ip", "route", "add", "default", "via", DIRECTOR, "dev", LEG)
+    assert bench.has_tried() == DATA
+    title, columns, *entries = bench.run(bench.director, "ipvsadm", "-L", "-n", "-c").splitlines()
+    assert (title, columns[:30]) == ("IPVS connection entries", "pro expire state       source ")
+    form = rf"TCP \d\d:\d\d  [A-Z_]+ +10\.0\.0\.2:\d+ +{VIP}:{PORT} {SERVER}:{PORT}"
+    assert [line for line in entries if not re.fullmatch(form, line)] == []
+    counted = bench.run(bench.director, "ipvsadm", "-L", "-n", "--stats").splitlines()[3:]
+    assert [len(line) for line in counted] == [78, 78]
+    assert [line.split()[2] for line in counted] == [str(len(entries))] * 2
+    bench.run(bench.director, "ipvsadm", "-Z")
+    (zeroed, _) = bench.run(bench.director, "ipvsadm", "-L", "-n", "--stats").splitlines()[3:]
+    assert zeroed.split()[2:] == ["0"] * 5
 
 
 def test_network_address_translation(bench: Bench) -> None:
