@@ -4,7 +4,8 @@
  *
  * The tape holds one image with a UDP service that is reached by NAT, a client's datagram and a real server's answer;
  * flows differ by the client's port. `alone`: in a table that is too small, a live flow is always found and a dead one
- * never, and where there is no place, the flow that was idle for longest gives way. `together`: workers, sweeps and swaps of the image at once; when all is over, nothing is left and every
+ * never, and where there is no place, the flow that was idle for longest gives way. `together`: workers, sweeps, swaps of the image, and another director that
+ * tells of the same flows, at once; when all is over, nothing is left and every
  * count is back at zero.
  */
 #include <pthread.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #include "conntable.h"
+#include "sync.h"
 #include "tape.h"
 
 enum {
@@ -236,15 +238,55 @@ static int any_running(struct thread *threads)
 	return running;
 }
 
+/* A flow as another director would tell of it, whose client may be known. */
+static void tell_of(const struct script *script, struct lb_datapath *datapath, struct lb_teller *teller, u64 *seed,
+		    u32 now)
+{
+	struct lb_client client = {.ifindex = next_random(seed) % 2 ? script->asking.ifindex : 0, .mac = {2}};
+	struct lb_sync_flow flow = {
+	    .cport = FIRST_PORT + next_random(seed) % (2 * FLOWS),
+	    .protocol = LB_IPPROTO_UDP,
+	    .family = LB_FAMILY_IPV4,
+	    .state = LB_S_UDP,
+	    .dest = DEST,
+	    .timeout = 1 + next_random(seed) % LIFE,
+	    .packets = 3,
+	};
+	be16 vport;
+
+	memcpy(&flow.caddr, script->question + LB_ETH_HLEN + 12, sizeof(be32));
+	memcpy(&flow.vaddr, script->question + LB_ETH_HLEN + 16, sizeof(be32));
+	memcpy(&vport, script->question + CLIENT_PORT_ASKING + sizeof(be16), sizeof(vport));
+	flow.vport = lb_ntohs(vport);
+	if (next_random(seed) % 4 == 0)
+		lb_sync_lead(datapath, &flow, &client, now);
+	else if (lb_sync_enter(datapath, teller, &flow, &client, now) == LB_SYNC_UNKNOWN)
+		tape_fail("the destination is not known");
+}
+
+/* What is found to be told of must be one of these flows. */
+static void collect_some(struct lb_datapath *datapath, struct lb_teller *teller, u32 now)
+{
+	static const struct lb_sync_rule rule = {.threshold = 1, .period = 1};
+	struct lb_sync_flow found[FLOWS];
+	u32 count = lb_teller_collect(teller, datapath, &rule, now, LB_WAYS, found, FLOWS);
+
+	for (u32 i = 0; i < count; i++)
+		if (found[i].dest != DEST || found[i].cport < FIRST_PORT || found[i].cport >= FIRST_PORT + 2 * FLOWS)
+			tape_fail("a flow was told of that there is not");
+}
+
 static void run_together(const struct script *script)
 {
 	struct lb_datapath *datapath = lb_datapath_new(SHARED_SETS, WORKERS, 1);
 	struct lb_sweeper *sweeper = datapath ? lb_sweeper_new(datapath) : NULL;
+	struct lb_teller *teller = datapath ? lb_teller_new(datapath) : NULL;
+	u64 seed = 99;
 	struct thread threads[WORKERS];
 	pthread_t ids[WORKERS];
 	u32 now = 1000;
 
-	if (!sweeper)
+	if (!sweeper || !teller)
 		tape_fail("no memory");
 	tape_steer(datapath, &script->image);
 	for (u32 i = 0; i < WORKERS; i++) {
@@ -256,12 +298,15 @@ static void run_together(const struct script *script)
 	for (u64 turn = 0; any_running(threads); turn++) {
 		lb_sweep(sweeper, 1 + turn % SHARED_SETS, now);
 		__atomic_add_fetch(&now, 50, __ATOMIC_RELAXED);
+		tell_of(script, datapath, teller, &seed, now);
+		collect_some(datapath, teller, now);
 		if (turn % 16 == 0)
 			tape_steer(datapath, &script->image);
 	}
 	for (u32 i = 0; i < WORKERS; i++)
 		pthread_join(ids[i], NULL);
 	hold_nothing_left(datapath, now + 10 * LIFE);
+	lb_teller_free(teller);
 	lb_sweeper_free(sweeper);
 	lb_datapath_free(datapath);
 }
