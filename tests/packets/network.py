@@ -136,4 +136,6 @@ def names(method: ForwardingMethod, servers: Iterable[str] = SERVERS[:1], port: 
 
 def calls(method: ForwardingMethod, servers: Iterable[str] = SERVERS[:1], port: int = 9000) -> VirtualService:
     """An SCTP service on VIP:9000, round robin; for NAT the servers listen on `port`."""
-    return service(*(destination(server, method, port) for server in servers), protocol=Protocol.SCTP, port=9000)
+    return service(
+        *(destination(server, method, port) for server in servers), protocol=Protocol.SCTP, port=9000
+    )

@@ -229,7 +229,9 @@ def quoted(sport: int, *, source: str = VIP) -> Packet:
 def errors() -> Iterator[Case]:
     error = icmp_error(quoted(9000), kind=3, code=4, mtu=1400)
     known = Send(0, OUTSIDE, error, sends(INSIDE, direct(error, ONE), reason="icmp_related"))
-    yield Case("an ICMP error about an association follows it", given(DR), (arrives(0, sctp(INIT), DR), known))
+    yield Case(
+        "an ICMP error about an association follows it", given(DR), (arrives(0, sctp(INIT), DR), known)
+    )
     yield Case(
         "an ICMP error about no association is the stack's",
         given(DR),
@@ -248,7 +250,9 @@ def refusals() -> Iterator[Case]:
         setting(quiet),
         (Send(0, OUTSIDE, frame, error),),
     )
-    yield Case("SCTP without a service is the stack's", setting(), (Send(0, OUTSIDE, frame, passes("no_service")),))
+    yield Case(
+        "SCTP without a service is the stack's", setting(), (Send(0, OUTSIDE, frame, passes("no_service")),)
+    )
     piece = sctp(INIT, flags="MF")
     yield Case(
         "a fragment's checksum can not follow a port",

@@ -41,7 +41,12 @@ def event(packet: bytes) -> str:
         return ""
     kind, length = packet[12], int.from_bytes(packet[14:16], "big")
     follows = 12 + (length + 3) // 4 * 4
-    if kind in (10, 11) and length >= 4 and packet[follows : follows + 1] == b"\6" and len(packet) >= follows + 4:
+    if (
+        kind in (10, 11)
+        and length >= 4
+        and packet[follows : follows + 1] == b"\6"
+        and len(packet) >= follows + 4
+    ):
         kind = 6
     known = {each.value: each.name for each in Chunk if each is not Chunk.SACK}
     return known.get(kind, "DATA")
