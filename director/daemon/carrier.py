@@ -12,6 +12,7 @@ from director.datapath.attachment import Classifier
 from director.datapath.pinned import Pinned
 from director.datapath.programs import TableSizes
 from director.datapath.synchronising import SyncTable
+from director.defence import Defence
 from director.model.connection import ConnectionPage, ConnectionQuery
 from director.model.counters import ReasonCount, TableStatus
 
@@ -47,6 +48,10 @@ class Datapath(Carrier, Tables, Readings, Protocol):
 
     def census(self) -> frozenset[int]:
         """Return the destination ids that live entries refer to."""
+        ...
+
+    def defend(self, defence: Defence) -> int:
+        """Carry out what is decided each second; return how many connections ended for it."""
         ...
 
     def connections(self, query: ConnectionQuery) -> ConnectionPage: ...

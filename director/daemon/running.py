@@ -24,6 +24,7 @@ from netaddr import IPAddress
 from pyroute2 import AsyncIPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from director import defence
 from director.config.errors import ConfigError
 from director.control.server import ControlServer
 from director.daemon.carrier import Datapath
@@ -51,6 +52,7 @@ from director.datapath.pinned import Pinned
 from director.engine import Engine
 from director.events import ConnectionsCounted, Event
 from director.host.addresses import Addresses
+from director.host.free_memory import available_pages
 from director.host.neighbours import Neighbours
 from director.host.watcher import Watcher
 from director.model import Configuration, Destination, ServiceKey, Settings
@@ -214,6 +216,7 @@ class Running:
             conductor.attend(),
             orders.ask(),
             every(TICK_SECONDS, lambda: _beside(reading, numbers.tick)),
+            every(defence.TICK_SECONDS, lambda: _beside(reading, lambda: _defend(engine, datapath))),
             every(CENSUS_SECONDS, lambda: self._count(datapath, reading)),
             every(REFRESH_SECONDS, lambda: _refresh(engine, shells.neighbours)),
             self._beat(),
@@ -340,6 +343,10 @@ async def every(seconds: float, act: Callable[[], Awaitable[None]]) -> None:
 async def _beside(executor: Executor, act: Callable[[], None]) -> None:
     """Do this beside the loop, and wait until it is done."""
     await asyncio.get_running_loop().run_in_executor(executor, act)
+
+
+def _defend(engine: Engine, datapath: Datapath) -> None:
+    datapath.defend(defence.defence(engine.configuration.tunables, available_pages()))
 
 
 async def _refresh(engine: Engine, neighbours: Neighbours) -> None:

@@ -16,6 +16,7 @@ from director.datapath._native import ffi, lib
 from director.datapath.errors import DatapathError
 from director.datapath.listing import Holder, entry_of, query_of
 from director.datapath.synchronising import SyncTable
+from director.defence import Defence
 from director.model.connection import ConnectionPage, ConnectionQuery
 from director.model.counters import Counters, Rates, ReasonCount, TableStatus, Verdict
 from director.stats import PER_SECOND
@@ -82,6 +83,15 @@ class Memory:
     def tick(self, services: int, destinations: int) -> None:
         """Take the readings for the rates, of the ids below these; due every `stats.TICK_SECONDS`."""
         lib.lb_rates_tick(self._rates, self._datapath, services, destinations)
+
+    def defend(self, defence: Defence) -> int:
+        """Carry out what is decided each second; return how many connections ended for it."""
+        chance = int.from_bytes(os.urandom(8), "little")
+        return int(
+            lib.lb_datapath_defend(
+                self._datapath, defence.rate, defence.drops_entries, lib.lb_clock(), chance
+            )
+        )
 
     def census(self) -> frozenset[int]:
         """Return the destination ids that live entries refer to."""

@@ -135,6 +135,7 @@ class Tables:
             "dest_counts": self.at("lb_dest_counts", "struct lb_counters *"),
             "service_counts": self.at("lb_service_counts", "struct lb_counters *"),
             "reasons": self.at("lb_reasons", "struct lb_reason_counts *"),
+            "defence": ffi.addressof(self.shared, "defence"),
         }
 
 

@@ -47,6 +47,7 @@ from director.tables.layout import (
     DestinationFlag,
     Family,
     ServiceFlag,
+    Switch,
     Timeout,
 )
 from director.tables.slots import service_hash
@@ -170,7 +171,8 @@ def _header(image: bytes) -> _Header:
     magic, version, generation, *numbers = HEADER.unpack_from(image)
     assert (magic, version) == (IMAGE_MAGIC, IMAGE_VERSION), "not a table image of this version"
     lines, service_first, service_mask, dest_first, dest_count, seed = numbers[:6]
-    icmp, reuse, nodest, sloppy, _, *last_places = numbers[6:]
+    icmp, reuse, nodest, switches, _, *last_places = numbers[6:]
+    sloppy = int(Switch.SLOPPY_TCP in Switch(switches))
     assert len(image) == lines * LINE, f"{len(image)} bytes, but the header tells of {lines} lines"
     tunables = Tunables(
         conn_reuse_mode=reuse, expire_nodest_conn=nodest, sloppy_tcp=sloppy, icmp_msgs_per_sec=icmp

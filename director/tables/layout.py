@@ -85,6 +85,14 @@ class Wide(IntFlag):
     ANY_PORT = 4
 
 
+class Switch(IntFlag):
+    """What `lb_image_header.switches` says is on."""
+
+    SLOPPY_TCP = 1
+    SECURE_TCP = 2
+    DROP_PACKET = 4
+
+
 class ServiceFlag(IntFlag):
     """What `lb_service.flags` says of a service, beside its scheduler's flags."""
 

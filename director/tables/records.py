@@ -46,6 +46,7 @@ from director.tables.layout import (
     DestinationFlag,
     Family,
     ServiceFlag,
+    Switch,
     Timeout,
     Wide,
 )
@@ -115,13 +116,19 @@ def header(generation: int, sections: Sections, tunables: Tunables, found: Wide 
         tunables.icmp_msgs_per_sec,
         tunables.conn_reuse_mode,
         tunables.expire_nodest_conn,
-        tunables.sloppy_tcp,
+        _switches(tunables),
         found,
         sections.timeouts_first,
         sections.links_first,
         sections.links_count,
         sections.options,
     )
+
+
+def _switches(tunables: Tunables) -> Switch:
+    on = Switch.SLOPPY_TCP if tunables.sloppy_tcp else Switch(0)
+    on |= Switch.SECURE_TCP if tunables.secure_tcp else Switch(0)
+    return on | (Switch.DROP_PACKET if tunables.drop_packet else Switch(0))
 
 
 def options_line(tunables: Tunables, marks: tuple[int, int], limits: tuple[int, int]) -> bytes:

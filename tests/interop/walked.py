@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a kernel's IPVS made of each walk through the states (walks.py says what these are, and recorded them)."""
+"""What a kernel's IPVS made of each walk through the states (walks.py says what they are)."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Walks through a connection's states: every short sequence of packets, put to a kernel's IPVS.
 
-`python -m tests.interop.walks` boots User-Mode Linux with walker.py and writes recordings/walks.json: for each
-sequence of a lot the state in which its connection stands at the end, or nothing where there is none. A walk
-is written as `>INIT <INIT_ACK`: `>` from the client, `<` from the server. Some begin with an ICMP error, which
-with schedule_icmp opens a connection that no packet has stepped yet.
+`python -m tests.interop.walks` boots User-Mode Linux with walker.py and writes recordings/walks.json: for
+each sequence of a lot the state in which its connection stands at the end, or nothing where there is none. A
+walk is written as `>INIT <INIT_ACK`: `>` from the client, `<` from the server. Some begin with an ICMP error,
+which with schedule_icmp opens a connection that no packet has stepped yet.
 """
 
 from __future__ import annotations
@@ -25,7 +25,17 @@ from scapy.packet import Raw
 from tests.interop.lab import network
 from tests.interop.walked import RECORDING
 from tests.packets.case import Packet
-from tests.packets.frames import Chunk, association, explicit, icmp_error, ipv4, sctp, sctp_reply, tcp, tcp_reply
+from tests.packets.frames import (
+    Chunk,
+    association,
+    explicit,
+    icmp_error,
+    ipv4,
+    sctp,
+    sctp_reply,
+    tcp,
+    tcp_reply,
+)
 from tests.packets.network import CLIENT, ONE, VIP
 
 ROOM = Path(__file__).parent
@@ -63,7 +73,12 @@ class Lot:
 
     @property
     def name(self) -> str:
-        words = (self.protocol.name, self.method, "secure" * self.secure, "opened by an error" * self.by_error)
+        words = (
+            self.protocol.name,
+            self.method,
+            "secure" * self.secure,
+            "opened by an error" * self.by_error,
+        )
         return " ".join(word for word in words if word)
 
     def walks(self) -> tuple[Walk, ...]:

@@ -73,6 +73,7 @@ struct lb_datapath *lb_datapath_new(u32 sets, u32 workers, u64 seed)
 	datapath->sets = sets;
 	datapath->workers = workers;
 	datapath->seed = seed;
+	datapath->defence = &datapath->own_defence;
 	datapath->image = lb_image_empty();
 	datapath->conns = lb_populated_region((size_t)sets * LB_WAYS * sizeof(struct lb_conn));
 	datapath->dests = lb_region(LB_MAX_DESTS * sizeof(struct lb_dest_state));
@@ -107,6 +108,7 @@ struct lb_datapath *lb_datapath_over(const struct lb_maps *maps)
 	datapath->conns = maps->conns;
 	datapath->dests = maps->dests;
 	datapath->services = maps->services;
+	datapath->defence = maps->defence;
 	datapath->image = lb_image_empty();
 	for (u32 i = 0; i < maps->cpus; i++) {
 		datapath->worker[i].dests = maps->dest_counts + (size_t)i * LB_MAX_DESTS;

@@ -16,9 +16,11 @@ struct lb_conn;
 struct lb_ctx;
 
 enum {
-	LB_MAX_WORKERS = 16,  /* threads of `packet` */
-	LB_MAX_WRITERS = 512, /* of counters: those threads, or CPUs that run the eBPF programs */
-	LB_HEADROOM = 64,     /* bytes before a received frame: an ICMP error's headers or a tunnel's */
+	LB_MAX_WORKERS = 16,	     /* threads of `packet` */
+	LB_MAX_WRITERS = 512,	     /* of counters: those threads, or CPUs that run the eBPF programs */
+	LB_VISITOR = LB_MAX_WRITERS, /* who holds an image for a while and forwards nothing */
+	LB_DROP_PACKETS = 9,
+	LB_HEADROOM = 64, /* bytes before a received frame: an ICMP error's headers or a tunnel's */
 };
 
 /* An image in force. `bytes` is 64-byte aligned and is freed when no worker can still hold it. */
@@ -45,9 +47,12 @@ struct lb_datapath {
 	u64 seed;
 	u64 icmp_bucket;
 	u32 crowded_until; /* see crowd.h */
+	struct lb_defence *defence;
+	struct lb_defence own_defence;
+	u32 drop_turn[LB_DROP_PACKETS]; /* by packets in, see defence.c */
 	struct lb_dest_state *dests;
 	struct lb_service_state *services;
-	struct lb_worker_state worker[LB_MAX_WRITERS];
+	struct lb_worker_state worker[LB_MAX_WRITERS + 1];
 	int limited;  /* a destination may have thresholds */
 	int borrowed; /* the tables are maps of eBPF programs, and not ours to give back */
 };
@@ -69,6 +74,7 @@ struct lb_maps {
 	struct lb_counters *dest_counts;
 	struct lb_counters *service_counts;
 	struct lb_reason_counts *reasons;
+	struct lb_defence *defence;
 };
 
 /* A data path over such tables, which stay their owner's. The image that lb_datapath_swap() is given is a copy. */

@@ -6,6 +6,7 @@
 #define LB_FLOW_H
 
 #include "claim.h"
+#include "defend.h"
 #include "lookup.h"
 #include "sched.h"
 #include "sctp.h"
@@ -68,8 +69,11 @@ static LB_INLINE u8 lb_first_state(u8 protocol)
 	return protocol == LB_IPPROTO_TCP ? LB_S_NONE : LB_S_SCTP_NONE;
 }
 
-static LB_INLINE u8 lb_next_state(const struct lb_packet *packet, u8 state, enum lb_direction direction)
+static LB_INLINE u8 lb_next_state(struct lb_ctx *ctx, const struct lb_image_header *image,
+				  const struct lb_packet *packet, u8 state, enum lb_direction direction)
 {
+	if (packet->key.protocol == LB_IPPROTO_TCP && LB_UNLIKELY(image->switches & LB_SECURE_TCP))
+		return lb_secure_step(ctx, state, direction, packet->tcp_flags);
 	if (packet->key.protocol == LB_IPPROTO_TCP)
 		return lb_tcp_step(state, direction, packet->tcp_flags);
 	return packet->key.protocol == LB_IPPROTO_UDP ? LB_S_UDP : lb_sctp_step(state, direction, packet->sctp_event);
@@ -87,7 +91,7 @@ static LB_INLINE void lb_flow_step(struct lb_ctx *ctx, const struct lb_image_hea
 	u8 state;
 
 	for (u32 i = 0; i < LB_STEP_TRIES; i++) {
-		state = lb_next_state(packet, lb_control_state(flow->control), direction);
+		state = lb_next_state(ctx, image, packet, lb_control_state(flow->control), direction);
 		if (lb_conn_set_state(ctx, flow, state))
 			break;
 		if ((flow->control ^ found) >> 16 || lb_control_kind(flow->control) != LB_CONN_FLOW)

@@ -25,7 +25,7 @@
  *   lb_partial, lb_gso_size                 the frame's offload facts
  *   lb_image_line, lb_conn_at, lb_conn_set_mask, lb_conn_seed           tables
  *   lb_dest_state, lb_service_state, lb_dest_counters, lb_service_counters   state, by stable id
- *   lb_crowded_until                        a shared word
+ *   lb_crowded_until, lb_defence            shared words
  *   lb_load, lb_store, lb_order_loads       a shared word, with acquire and release order; loads before loads
  *   lb_pause                                a moment for another CPU or thread to get on
  *   lb_now, lb_ingress, lb_ip_id, lb_random, lb_icmp_allow              time, interface, chance, limits
@@ -55,7 +55,7 @@ static LB_INLINE int lb_opens(struct lb_ctx *ctx, const struct lb_image_header *
 	if (packet->key.protocol == LB_IPPROTO_UDP)
 		return 1;
 	if (packet->key.protocol == LB_IPPROTO_TCP)
-		return !(packet->tcp_flags & LB_TCP_RST) && (lb_begins(packet) || image->sloppy_tcp);
+		return !(packet->tcp_flags & LB_TCP_RST) && (lb_begins(packet) || (image->switches & LB_SLOPPY_TCP));
 	options = lb_options(ctx, image);
 	return lb_sctp_opens(packet, options && options->sloppy_sctp);
 }
@@ -196,11 +196,13 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 		return lb_forward_crowded(ctx, image, service, packet, flow);
 	if (!lb_opens(ctx, image, packet))
 		return lb_refuse(ctx, packet);
+	if (LB_UNLIKELY(image->switches & LB_DROP_PACKET) && lb_defended(ctx))
+		return lb_drop(LB_REASON_DEFENCE);
 	id = lb_choose(ctx, service, packet);
 	dest = id ? lb_dest_at(ctx, image, id) : 0;
 	if (!dest)
 		return lb_port_unreachable(ctx, packet);
-	state = lb_next_state(packet, lb_first_state(packet->key.protocol), lb_direction_in(dest->method));
+	state = lb_next_state(ctx, image, packet, lb_first_state(packet->key.protocol), lb_direction_in(dest->method));
 	claim = lb_flow_open(ctx, image, packet, id, dest, state, flow);
 	if (claim == LB_CLAIM_MET)
 		return (struct lb_result){.verdict = LB_MET};

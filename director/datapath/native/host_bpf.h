@@ -239,6 +239,14 @@ static LB_INLINE u32 *lb_crowded_until(struct lb_ctx *ctx)
 	return shared ? &shared->crowded_until : 0;
 }
 
+static LB_INLINE struct lb_defence *lb_defence(struct lb_ctx *ctx)
+{
+	struct lb_shared *shared = lb_shared_state();
+
+	(void)ctx;
+	return shared ? &shared->defence : 0;
+}
+
 static LB_INLINE u32 lb_now(struct lb_ctx *ctx)
 {
 	struct lb_shared *shared = lb_shared_state();

@@ -284,6 +284,11 @@ static LB_INLINE u32 *lb_crowded_until(struct lb_ctx *ctx)
 	return &ctx->datapath->crowded_until;
 }
 
+static LB_INLINE struct lb_defence *lb_defence(struct lb_ctx *ctx)
+{
+	return ctx->datapath->defence;
+}
+
 static LB_INLINE u32 lb_now(struct lb_ctx *ctx)
 {
 	return ctx->now;

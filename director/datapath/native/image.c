@@ -97,14 +97,19 @@ void lb_image_place(void *array, u32 first, const void *bytes, size_t length)
 }
 
 /* Wait until no worker can still hold what was taken back before this call. A batch lasts far below a millisecond. */
+static void lb_quiesce_one(const struct lb_worker_state *worker)
+{
+	u64 seen = __atomic_load_n(&worker->epoch, __ATOMIC_SEQ_CST);
+
+	while ((seen & 1) && __atomic_load_n(&worker->epoch, __ATOMIC_SEQ_CST) == seen)
+		sched_yield();
+}
+
 static void lb_quiesce(struct lb_datapath *datapath)
 {
-	for (u32 i = 0; i < datapath->workers; i++) {
-		u64 seen = __atomic_load_n(&datapath->worker[i].epoch, __ATOMIC_SEQ_CST);
-
-		while ((seen & 1) && __atomic_load_n(&datapath->worker[i].epoch, __ATOMIC_SEQ_CST) == seen)
-			sched_yield();
-	}
+	for (u32 i = 0; i < datapath->workers; i++)
+		lb_quiesce_one(&datapath->worker[i]);
+	lb_quiesce_one(&datapath->worker[LB_VISITOR]);
 }
 
 /* The index of a destination in a service's list, or the list's length. */

@@ -90,6 +90,10 @@ struct lb_service_state {
 struct lb_reason_counts {
 	...;
 };
+struct lb_defence {
+	uint32_t rate;
+	uint32_t turn;
+};
 struct lb_maps {
 	struct lb_conn *conns;
 	uint32_t sets;
@@ -100,6 +104,7 @@ struct lb_maps {
 	struct lb_counters *dest_counts;
 	struct lb_counters *service_counts;
 	struct lb_reason_counts *reasons;
+	struct lb_defence *defence;
 };
 struct lb_datapath *lb_datapath_over(const struct lb_maps *maps);
 struct lb_shared {
@@ -108,6 +113,7 @@ struct lb_shared {
 	uint64_t icmp_bucket;
 	uint32_t result_reason;
 	uint32_t result_ifindex;
+	struct lb_defence defence;
 	...;
 };
 struct lb_load_settings {
@@ -155,6 +161,10 @@ struct lb_sweeper *lb_sweeper_new(struct lb_datapath *datapath);
 void lb_sweeper_free(struct lb_sweeper *sweeper);
 uint32_t lb_sweep(struct lb_sweeper *sweeper, uint32_t sets, uint32_t now);
 uint64_t lb_conns_places(const struct lb_datapath *datapath, uint32_t kind);
+
+/* defence.h */
+uint32_t lb_datapath_defend(struct lb_datapath *datapath, uint32_t rate, int drop_entries, uint32_t now,
+			    uint64_t chance);
 
 /* rates.h */
 #define LB_COUNTED ...

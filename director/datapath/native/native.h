@@ -5,6 +5,7 @@
 
 #include "conntable.h"
 #include "datapath.h"
+#include "defence.h"
 #include "guard.h"
 #include "image.h"
 #include "rates.h"

@@ -34,6 +34,7 @@ enum lb_verdict {
 	X(TOO_BIG_SILENT, DROP, "larger than the next hop's MTU with DF set, and no ICMP error may answer it")         \
 	X(ICMP_LIMITED, DROP, "deserved an ICMP error, but icmp_msgs_per_sec was used up")                             \
 	X(TABLE_FULL, DROP, "a new connection by NAT for which the connection table had no place")                     \
+	X(DEFENCE, DROP, "its turn under drop_packet: one of so many packets that would open a connection is dropped") \
 	X(SCTP_FRAGMENT, DROP,                                                                                         \
 	  "an SCTP fragment whose port NAT would change: its checksum covers pieces that are not in it")               \
 	X(CHECKSUM_UNDONE, DROP,                                                                                       \

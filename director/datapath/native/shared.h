@@ -21,6 +21,12 @@ struct lb_reason_counts {
 	u64 of[LB_REASON_ROOM];
 };
 
+/* What the defences go by (defend.h): how scarce memory is, as user space says each second, and whose turn it is. */
+struct lb_defence {
+	u32 rate; /* 0: there is enough. Else one packet of so many is dropped */
+	u32 turn; /* counts the packets that might have been dropped */
+};
+
 /* Written by user space while the programs run; by them only in a test run, where it is not told by other means. */
 struct lb_shared {
 	u32 active_first; /* line of lb_images at which the image in force begins */
@@ -30,7 +36,8 @@ struct lb_shared {
 	u32 result_ifindex;
 	u32 crowded_until; /* see crowd.h */
 	u32 unused;
-	u64 spare[4];
+	struct lb_defence defence;
+	u64 spare[3];
 };
 _Static_assert(sizeof(struct lb_shared) == 64, "one cache line");
 

@@ -95,6 +95,13 @@ enum lb_timeout {
 };
 
 /* By what more than address, protocol and port services are found here. A packet of plain ones asks for no more than this. */
+/* What is on, of that which each packet or each new connection asks for; levels and numbers are in the options. */
+enum lb_switch {
+	LB_SLOPPY_TCP = 1,
+	LB_SECURE_TCP = 2,
+	LB_DROP_PACKET = 4,
+};
+
 enum lb_wide {
 	LB_WIDE_MARK = 1,
 	LB_WIDE_FTP = 2,      /* a persistent service of FTP has the ports of data connections too */
@@ -114,7 +121,7 @@ struct lb_image_header {
 	u32 icmp_per_second; /* 0: no limit */
 	u8 conn_reuse_mode;
 	u8 expire_nodest_conn;
-	u8 sloppy_tcp;
+	u8 switches; /* enum lb_switch */
 	u8 wide; /* enum lb_wide */
 	u32 timeouts_first;
 	u32 links_first;

@@ -93,6 +93,32 @@ static const u8 lb_tcp_next[LB_DIRECTIONS][LB_EVENTS][16] = {
 		[LB_E_RST] = {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},
 	},
 };
+
+/*
+ * The same under secure_tcp: an ACK makes no connection of a SYN that no server has answered, and half-open ones last
+ * longer than those that are reset. What no sequence of segments leads to is as above.
+ */
+static const u8 lb_tcp_next_secure[LB_DIRECTIONS][LB_EVENTS][16] = {
+	/*                NO  ES  SS  SR  FW  TW  CL  CW  LA  LI  SA */
+	[LB_INPUT] = {
+		[LB_E_SYN] = {SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SA},
+		[LB_E_FIN] = {CL, CW, SS, TW, TW, TW, CL, CW, LA, LI, SA},
+		[LB_E_ACK] = {ES, ES, SS, SR, FW, TW, CL, CW, CL, LI, SA},
+		[LB_E_RST] = {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},
+	},
+	[LB_OUTPUT] = {
+		[LB_E_SYN] = {SS, ES, SS, SA, SS, SS, SS, SS, SS, LI, SA},
+		[LB_E_FIN] = {TW, FW, SS, TW, FW, TW, CL, TW, LA, LI, TW},
+		[LB_E_ACK] = {ES, ES, SS, ES, FW, TW, CL, CW, LA, ES, ES},
+		[LB_E_RST] = {CL, CL, SS, CL, CL, TW, CL, CL, CL, CL, CL},
+	},
+	[LB_INPUT_ONLY] = {
+		[LB_E_SYN] = {SA, ES, ES, SR, SA, SA, SA, SA, SR, SR, SA},
+		[LB_E_FIN] = {CL, FW, SS, TW, FW, TW, CL, CW, LA, LI, TW},
+		[LB_E_ACK] = {ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES},
+		[LB_E_RST] = {CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL},
+	},
+};
 /* clang-format on */
 
 #undef NO
@@ -107,21 +133,30 @@ static const u8 lb_tcp_next[LB_DIRECTIONS][LB_EVENTS][16] = {
 #undef LI
 #undef SA
 
+/* A segment's event, LB_EVENTS where it has none. */
+static LB_INLINE enum lb_tcp_event lb_tcp_event_of(u8 flags)
+{
+	if (flags & LB_TCP_RST)
+		return LB_E_RST;
+	if (flags & LB_TCP_SYN)
+		return LB_E_SYN;
+	if (flags & LB_TCP_FIN)
+		return LB_E_FIN;
+	return flags & LB_TCP_ACK ? LB_E_ACK : LB_EVENTS;
+}
+
 static LB_INLINE u8 lb_tcp_step(u8 state, enum lb_direction direction, u8 flags)
 {
-	enum lb_tcp_event event;
+	enum lb_tcp_event event = lb_tcp_event_of(flags);
 
-	if (flags & LB_TCP_RST)
-		event = LB_E_RST;
-	else if (flags & LB_TCP_SYN)
-		event = LB_E_SYN;
-	else if (flags & LB_TCP_FIN)
-		event = LB_E_FIN;
-	else if (flags & LB_TCP_ACK)
-		event = LB_E_ACK;
-	else
-		return LB_S_CLOSE;
-	return lb_tcp_next[direction][event][state & 15];
+	return event == LB_EVENTS ? LB_S_CLOSE : lb_tcp_next[direction][event][state & 15];
+}
+
+static LB_INLINE u8 lb_tcp_step_secure(u8 state, enum lb_direction direction, u8 flags)
+{
+	enum lb_tcp_event event = lb_tcp_event_of(flags);
+
+	return event == LB_EVENTS ? LB_S_CLOSE : lb_tcp_next_secure[direction][event][state & 15];
 }
 
 /* The states, as a set, in which a connection counts as active (kernel IPVS's ActiveConn). */

@@ -25,6 +25,7 @@ from director.datapath.guard import Guard
 from director.datapath.pinned import Pinned
 from director.datapath.programs import TableSizes
 from director.datapath.synchronising import SyncTable
+from director.defence import Defence
 from director.host.addresses import Addresses, present_addresses
 from director.model import Settings
 from director.model.configuration import Carriage, DatapathKind
@@ -120,6 +121,9 @@ class Recording:
 
     def tick(self, services: int, destinations: int) -> None:
         pass
+
+    def defend(self, defence: Defence) -> int:
+        return 0
 
     def zero(self, services: Iterable[int], destinations: Iterable[int]) -> None:
         self.told.append(("zero", tuple(services), tuple(destinations)))

@@ -7,6 +7,7 @@ from tests.packets.case import Case
 from tests.packets.cases import (
     any_port,
     counters,
+    defences,
     direct_route,
     first_packet,
     fragments,
@@ -47,6 +48,8 @@ ROOMS = (
     thresholds,
     marks,
     any_port,
+    sctp,
+    defences,
 )
 CASES: tuple[Case, ...] = tuple(
     Case(f"{room.__name__.rpartition('.')[2]}: {case.name}", case.setting, case.steps)

@@ -7,7 +7,7 @@ from netaddr import IPAddress, IPNetwork
 from scapy.layers.inet import ICMP, IP, TCP
 from scapy.layers.l2 import Ether
 
-from director.model import ForwardingMethod
+from director.model import ForwardingMethod, Timeouts
 from tests.packets import transform
 from tests.packets.case import (
     Answer,
@@ -20,8 +20,8 @@ from tests.packets.case import (
     State,
 )
 from tests.packets.checksum import ETHERNET, ones_sum
-from tests.packets.model.departure import Forwarder, dropped, passed, transmitted
 from tests.packets.model import sctp
+from tests.packets.model.departure import Forwarder, dropped, passed, transmitted
 from tests.packets.model.table import (
     FRAGMENT_MS,
     FTP_DATA,
@@ -48,6 +48,7 @@ class Model:
     def __init__(self) -> None:
         self.table = Table()
         self.now = 0
+        self.turn = 0
         self.forwarder = Forwarder()
         self.setting: Setting
 
@@ -139,6 +140,8 @@ class Model:
             refusal = self._refusal(arrival, frame)
             if refusal is not None:
                 return refusal
+        if self._is_dropped():
+            return dropped("defence")
         real = None if from_ftp else service.schedule.choose(frame[IP].dst)
         if real is None:
             error = transform.unreachable_port(frame)
@@ -189,11 +192,24 @@ class Model:
     def _step(self, flow: Flow, frame: Packet, seen: Seen) -> None:
         lives = timeout_ms
         if frame[IP].proto == 6:
-            flow.enter(step(flow.state, seen, str(frame[TCP].flags)))
+            secure = self.setting.configuration.tunables.secure_tcp == 3
+            flow.enter(step(flow.state, seen, str(frame[TCP].flags), secure=secure))
         elif frame[IP].proto == 132:
             flow.enter(sctp.step(flow.state, seen, _event(frame)))
             lives = sctp.timeout_ms
-        flow.expires = self.now + lives(self.setting.configuration.timeouts, flow.state)
+        flow.expires = self.now + lives(self._timeouts(flow), flow.state)
+
+    def _timeouts(self, flow: Flow) -> Timeouts:
+        known = self.setting.configuration.service(flow.service.key)
+        return self.setting.configuration.timeouts_of(known) if known else self.setting.configuration.timeouts
+
+    def _is_dropped(self) -> bool:
+        """Whether it is this new connection's turn under drop_packet, the first of so many."""
+        tunables = self.setting.configuration.tunables
+        if tunables.drop_packet != 3:
+            return False
+        self.turn += 1
+        return (self.turn - 1) % tunables.am_droprate == 0
 
     def _remember_fragments(self, flow: Flow, frame: Packet, *, backwards: bool) -> None:
         if frame[IP].flags & 1:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SCTP associations as kernel IPVS keeps them: read from what a kernel was seen to do with each short sequence."""
+"""SCTP associations as kernel IPVS keeps them: what it was seen to do with each short sequence."""
 
 from __future__ import annotations
 

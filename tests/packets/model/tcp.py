@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from functools import cache
 from types import MappingProxyType
 
 from director.model import Timeouts
+from tests.interop.walked import recorded
 from tests.packets.case import State
 
 COLUMNS = {
@@ -66,12 +68,26 @@ def _read(table: str) -> dict[tuple[str, State], State]:
 STEPS = {seen: _read(table) for seen, table in TABLES.items()}
 
 
-def step(state: State, seen: Seen, flags: str) -> State:
-    """Say the state after a segment with these flags (scapy's letters)."""
+def step(state: State, seen: Seen, flags: str, *, secure: bool = False) -> State:
+    """Say the state after a segment with these flags (scapy's letters); `secure`: under secure_tcp."""
     for letter, event in PRIORITY:
         if letter in flags:
-            return STEPS[seen][event, state]
+            taken = secure_steps(seen).get((letter, state)) if secure else None
+            return taken or STEPS[seen][event, state]
     return State.CLOSE
+
+
+@cache
+def secure_steps(seen: Seen) -> Mapping[tuple[str, State], State]:
+    """Collect each step that a kernel was seen to take under secure_tcp, by flag and state before."""
+    method, way = {Seen.INPUT: ("nat", ">"), Seen.OUTPUT: ("nat", "<"), Seen.INPUT_ONLY: ("dr", ">")}[seen]
+    walks = recorded(f"tcp {method} secure")
+    found = {}
+    for walk, state in walks.items():
+        before, _, last = walk.rpartition(" ")
+        if last[0] == way and state and (not before or walks[before]):
+            found[last[1:], State(walks[before]) if before else State.NONE] = State(state)
+    return found
 
 
 def timeout_ms(timeouts: Timeouts, state: State) -> int:
