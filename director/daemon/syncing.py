@@ -31,6 +31,9 @@ log = structlog.get_logger()
 ROUND_SECONDS = 0.5
 """In which the whole table is looked through: 35 ms of work where it has a million connections."""
 
+PATIENCE = 1.0
+"""Seconds in which a datagram has to go out."""
+
 DATAGRAMS_AT_ONCE = 4
 OPENERS = {SyncRole.MASTER: multicast.speaking, SyncRole.BACKUP: multicast.listening}
 
@@ -179,12 +182,15 @@ class Syncing:
         loop = asyncio.get_running_loop()
         try:
             for datagram in datagrams(entries, daemon.syncid, daemon.longest):
-                await loop.sock_sendall(opened.socket, datagram)
+                async with asyncio.timeout(PATIENCE):  # it may be given up, and its socket closed, meanwhile
+                    await loop.sock_sendall(opened.socket, datagram)
                 asked.count(datagrams=1)
             asked.count(entries=len(entries))
         except OSError as error:
+            if asked.open is not opened:
+                return
             asked.count(dropped=1)
-            asked.why_not = _words(error)
+            asked.why_not = _words(error) or "the interface takes no more"
             log.warning("connections not synchronised", role=daemon.role.value, why=asked.why_not)
             self._close(asked)
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from director.datapath._native import lib
 from netaddr import EUI, IPAddress
+from pyroute2 import AsyncIPRoute
 
 from director.daemon.clients import Clients
 from director.daemon.syncing import Syncing
@@ -266,5 +267,28 @@ def test_a_role_that_is_given_up_does_nothing_more() -> None:
             with peer_socket(here) as peer:
                 peer.send(next(datagrams([replace(ENTRY, cport=1), replace(ENTRY, cport=2)], 7, 1472)))
             await eventually(lambda: one.counts() == (2, 0))
+
+    run(scenario)
+
+
+def test_a_master_whose_link_goes_down_says_so_and_tells_all_when_it_is_back() -> None:
+    async def scenario(here: Segment) -> None:
+        async with half() as one:
+            with here.peer():
+                two = Half()
+                two.apply(BACKUP)
+            one.apply(MASTER)
+            async with AsyncIPRoute() as kernel:
+                await kernel.link("set", index=here.inside, state="down")
+                one.table.enter(FLOW, None)
+                one.table.begin_telling()
+                await eventually(lambda: one.status.why_not != "")
+                why_not = one.status.why_not
+                await kernel.link("set", index=here.inside, state="up")
+            settle(here)
+            await one.syncing.watch()
+            await eventually(lambda: two.counts() == (1, 0))
+            assert (why_not, one.status.why_not) == ("network is unreachable", "")
+            await two.syncing.stop()
 
     run(scenario)
