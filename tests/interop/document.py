@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tests.interop import recording
 from tests.interop.deliberate import DIFFERENCES
+from tests.interop.ipvsadm.replay import recorded
+from tests.interop.ipvsadm.sessions import SESSIONS
 from tests.interop.normal import FREEDOMS
 from tests.interop.topics import PENDING, TOPICS
 
@@ -24,6 +26,13 @@ went through the IPVS of a kernel under User-Mode Linux, and go through the data
 the test suite. Every frame that comes out is compared byte for byte; so are the connections with
 their states and timers, the active and inactive counts after each frame, and the counters at the
 end.
+"""
+COMMAND_LINES = """## ipvsadm's command lines
+
+{count} command lines, good and bad, were put to ipvsadm 1.31 over a kernel's IPVS, and go to
+`director-ipvsadm` over the control API in each run of the test suite: what is printed on either
+stream, and the exit status, are compared byte for byte (tests/interop/ipvsadm). These are answered
+otherwise on purpose; [docs/ipvsadm.md](ipvsadm.md) has the differences in words.
 """
 RECORDING = """## To ask the kernel again
 
@@ -44,6 +53,9 @@ def page() -> str:
             "\n## Where the director differs on purpose\n",
             *table(("What", "Kernel IPVS", "Director", "Why"), differences()),
             "",
+            COMMAND_LINES.format(count=sum(map(len, recorded().values()))),
+            *table(("Why ours answers otherwise", "Lines", "One of them"), otherwise()),
+            "",
             RECORDING,
         )
     )
@@ -58,6 +70,15 @@ def topics() -> Iterator[tuple[str, ...]]:
 def differences() -> Iterator[tuple[str, ...]]:
     for rule in DIFFERENCES:
         yield rule.what, rule.kernel, rule.director, rule.why
+
+
+def otherwise() -> Iterator[tuple[str, ...]]:
+    differing: dict[str, list[str]] = {}
+    for step in (step for session in SESSIONS for step in session.steps):
+        if step.otherwise is not None:
+            differing.setdefault(step.otherwise.why, []).append(str(step))
+    for why, lines in differing.items():
+        yield why, str(len(lines)), f"`` {lines[-1]} ``"
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
