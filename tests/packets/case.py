@@ -28,6 +28,7 @@ class Segmentation(Enum):
 
     NONE = 0
     TCPV4 = 1
+    TCPV6 = 4
     UDP_L4 = 5
 
 
