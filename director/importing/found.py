@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from director.config import edit, rules
+from director.config import edit
+from director.config.document import DestinationDocument, ServiceDocument
 from director.config.errors import ConfigError
 from director.config.limits import MAX_SERVICE_DESTINATIONS, MAX_SERVICES
+from director.config.load import destination_from, service_from
 from director.model.service import Destination, ServiceKey, VirtualService
 
 
@@ -43,7 +46,7 @@ class Collection:
 
     def add_service(self, line: int, service: VirtualService) -> bool:
         """Take a service without its servers over, or leave it; say which."""
-        faults = [fault.message for fault in rules.service_faults(service)]
+        faults = _faults(lambda: service_from(_written(service)))
         if service.key in self.services:
             faults = [f"service {service.key} is there already"]
         if len(self.services) >= MAX_SERVICES:
@@ -56,7 +59,11 @@ class Collection:
 
     def add_server(self, line: int, key: ServiceKey, server: Destination) -> None:
         """Take a server over, or leave it."""
-        self._change(line, key, lambda service: edit.with_destination(service, server))
+        faults = _faults(lambda: destination_from(_written_server(server)))
+        for fault in faults:
+            self.leave(line, fault)
+        if not faults:
+            self._change(line, key, lambda service: edit.with_destination(service, server))
 
     def _change(self, line: int, key: ServiceKey, change: Callable[[VirtualService], VirtualService]) -> None:
         service = self.services.get(key)
@@ -74,3 +81,22 @@ class Collection:
 
     def found(self) -> Found:
         return Found(tuple(self.services.values()), tuple(sorted(self.left)))
+
+
+def _faults(read: Callable[[], object]) -> list[str]:
+    """Say what a file's own check would say of what was found."""
+    try:
+        read()
+    except ConfigError as error:
+        return [fault.message for fault in error.faults]
+    return []
+
+
+def _written(service: VirtualService) -> dict[str, Any]:
+    document = ServiceDocument.of(replace(service, destinations=()))
+    values = document.model_dump(mode="json", exclude_none=True)
+    return values if service.key.mark else {**values, "mark": 0}
+
+
+def _written_server(server: Destination) -> dict[str, Any]:
+    return DestinationDocument.of(server).model_dump(mode="json")
