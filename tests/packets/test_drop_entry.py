@@ -17,7 +17,7 @@ MINUTE = 60_000
 
 
 def after(moves: str, *, idle: int, rounds: int = PARTS * 12) -> frozenset[State]:
-    """Look through a small table often enough to have seen each place, and say in what states flows are left."""
+    """Look through a small table until each place was seen, and say in what states flows are left."""
     host = UserHost(sets=PARTS)
     host.apply(setting(web(ForwardingMethod.DR)))
     for flags in moves.split():
