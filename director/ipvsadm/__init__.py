@@ -6,6 +6,7 @@ The same program, called `ipvsadm-save` or `ipvsadm-restore`, does what those sc
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -17,6 +18,9 @@ def main() -> None:
     """Run the command that this process was called as."""
     from director.ipvsadm.scripts import run
 
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # words go out as they came in, whatever their bytes
+            stream.reconfigure(errors="surrogateescape")
     name = Path(sys.argv[0]).name
     try:
         status = run(name, sys.argv[1:])

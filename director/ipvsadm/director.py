@@ -81,7 +81,7 @@ def is_interface(name: str) -> bool:
     """Tell whether this host has an interface of this name."""
     try:
         return bool(name) and socket.if_nametoindex(name) > 0
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL
         return False
 
 

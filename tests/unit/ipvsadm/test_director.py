@@ -61,6 +61,7 @@ def test_an_interface_is_known_by_name() -> None:
     assert is_interface("lo")
     assert not is_interface("")
     assert not is_interface("no/such/interface/here")
+    assert not is_interface("a\0b")
 
 
 def test_no_connections_are_none(asked: Director) -> None:

@@ -56,3 +56,14 @@ def test_a_script_that_is_asked_for_what_it_has_not_says_what_it_has(tmp_path: P
     help_ = f"{words}   With the -n option, prints out the table in numeric format.\n"
     assert (done.returncode, done.stderr) == (1, help_)
     assert run("ipvsadm-restore", socket=tmp_path / "none").returncode == 2
+
+
+def test_bytes_that_are_no_text_come_out_as_they_went_in(tmp_path: Path) -> None:
+    environment = {**os.environ, "DIRECTOR_SOCKET": str(tmp_path / "none")}
+    command = (sys.executable, "-c", CALL, "ipvsadm")
+    said = subprocess.run((*command, "-C", b"\xff"), env=environment, capture_output=True, check=False)
+    assert (said.returncode, said.stderr) == (2, b"unexpected argument \xff\n")
+    read = subprocess.run(
+        (*command, "-R"), input=b"-C \xfe\n", env=environment, capture_output=True, check=False
+    )
+    assert (read.returncode, read.stderr) == (2, b"line 1: unexpected argument \xfe\n")
