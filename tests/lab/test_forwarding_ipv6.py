@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Over IPv6 each server answers by its weight and sees the client itself, by every method on every data path."""
+"""Over IPv6 each server answers by its weight and sees the client itself, by every method and data path."""
 
 from __future__ import annotations
 
