@@ -99,7 +99,7 @@ static __always_inline enum decap_reason read_remote(struct __sk_buff *skb, stru
 {
 	struct gue_remote remote;
 
-	if ((gue->version_length & GUE_LENGTH) * 4 != sizeof(remote))
+	if ((gue->version_length & GUE_LENGTH) * 4 != (int)sizeof(remote))
 		return DECAP_OTHER_TUNNEL;
 	if (bpf_skb_load_bytes(skb, tunnel->header_at + sizeof(struct udp) + sizeof(*gue), &remote, sizeof(remote)))
 		return DECAP_TUNNEL_BAD;
@@ -125,7 +125,7 @@ static __always_inline enum decap_reason open_gue(struct __sk_buff *skb, struct 
 	if (gue.protocol != PROTO_IPV4 && gue.protocol != PROTO_IPV6)
 		return DECAP_OTHER_TUNNEL;
 	tunnel->inner_family = gue.protocol == PROTO_IPV4 ? 4 : 6;
-	tunnel->inner_at = at + sizeof(gue) + (gue.version_length & GUE_LENGTH) * 4;
+	tunnel->inner_at = at + (__u32)sizeof(gue) + (gue.version_length & GUE_LENGTH) * 4U;
 	if (gue.flags)
 		return read_remote(skb, tunnel, &gue);
 	return gue.version_length & GUE_LENGTH ? DECAP_OTHER_TUNNEL : FINE;

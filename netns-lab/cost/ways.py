@@ -24,8 +24,10 @@ class Happening(Enum):
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Name the reasons that are counted for it. Of a million new ones, one may find no place near its own:
-        then those after it are chosen without a memory for a while.
+        """Name the reasons that are counted for it.
+
+        Of a million new ones, one may find no place near its own: then those after it are chosen without a
+        memory for a while.
         """
         return ("new", "new_stateless") if self is Happening.NEW else (self.value,)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -I
 # SPDX-License-Identifier: Apache-2.0
-"""What runs inside User-Mode Linux for walks.py: send each walk's frames, and list where its connection stands.
+"""What runs inside User-Mode Linux for walks.py: send each walk's frames, list where its connection stands.
 
 It is the guest's init and knows the standard library, and of ours guest.py alone, which it loads by its path.
 Walks go in batches, since some states last for seconds.
@@ -23,7 +23,8 @@ ROOM = Path(os.environ.get("INTEROP_ROOM", "/nonexistent"))
 
 def loaded(path: str) -> Any:
     spec = importlib.util.spec_from_file_location("guest", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

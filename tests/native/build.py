@@ -10,7 +10,8 @@ ROOT = Path(__file__).parents[2]
 NATIVE = ROOT / "director" / "datapath" / "native"
 HERE = Path(__file__).parent
 PACKET_CODE = tuple(
-    NATIVE / name for name in ("conntable.c", "datapath.c", "emit.c", "image.c", "segment.c", "sync.c", "try.c")
+    NATIVE / name
+    for name in ("conntable.c", "datapath.c", "emit.c", "image.c", "segment.c", "sync.c", "try.c")
 )
 # As setup.py compiles the extension: with strict aliasing the wire layouts lose stores.
 FLAGS = (

@@ -171,7 +171,7 @@ static inline void lb_complete_crc(struct lb_ctx *ctx, u32 start, u32 field)
 /* The length of an IP header, without extension headers. */
 static LB_INLINE u32 lb_header_length(const u8 *header)
 {
-	return *header >> 4 == 6 ? sizeof(struct lb_ipv6) : (*header & 0xf) * 4U;
+	return *header >> 4 == 6 ? (u32)sizeof(struct lb_ipv6) : (*header & 0xf) * 4U;
 }
 
 /*

@@ -97,42 +97,49 @@ def compiled(*services: VirtualService) -> DecodedImage:
     return decode(compile_image(Configuration(services), {}))
 
 
-def test_an_image_says_all_that_the_configuration_says() -> None:
-    configuration = Configuration(
-        (WEB, DNS, MARKED),
-        timeouts=Timeouts(tcp_established=600, udp=30, sctp_init=9),
-        tunables=Tunables(conn_reuse_mode=2, expire_nodest_conn=1, drop_packet=3, am_droprate=50),
-        marks=(RULE, replace(RULE, mark=8)),
-    )
-    image = compile_image(configuration, {RS[0]: HOP, RS6: HOP6}, generation=7, links=LINKS)
+WHOLE = Configuration(
+    (WEB, DNS, MARKED),
+    timeouts=Timeouts(tcp_established=600, udp=30, sctp_init=9),
+    tunables=Tunables(conn_reuse_mode=2, expire_nodest_conn=1, drop_packet=3, am_droprate=50),
+    marks=(RULE, replace(RULE, mark=8)),
+)
+
+
+def decoded_services() -> dict[ServiceKey, DecodedService]:
+    """What an image of WHOLE says of its services."""
     web_list = ((3, 0), (2, 2), (1, 4))
     choices = stateless.populate((Member(RS[2], 80, 0), Member(RS[1], 8080, 2), Member(RS[0], 80, 4)))
     web_choices = tuple(3 - index for index in choices if index is not None)
     dns_choices = (4,) * 61
+    return {
+        KEY: replace(PLAIN, listed=web_list, stateless=web_choices, wrr_gcd=2, wrr_max=3),
+        KEY6: replace(
+            PLAIN,
+            key=KEY6,
+            id=2,
+            scheduler=Scheduler.LC,
+            one_packet=True,
+            timeouts=replace(WHOLE.timeouts, udp=7),
+            listed=((4, 1),),
+            stateless=dns_choices,
+        ),
+        MARKED.key: replace(
+            PLAIN,
+            key=MARKED.key,
+            id=3,
+            scheduler=Scheduler.WLC,
+            persistence=MARKED.persistence,
+            listed=((5, 1),),
+            stateless=(5,) * 61,
+        ),
+    }
+
+
+def test_an_image_says_all_that_the_configuration_says() -> None:
+    image = compile_image(WHOLE, {RS[0]: HOP, RS6: HOP6}, generation=7, links=LINKS)
     assert decode(image) == DecodedImage(
         generation=7,
-        services={
-            KEY: replace(PLAIN, listed=web_list, stateless=web_choices, wrr_gcd=2, wrr_max=3),
-            KEY6: replace(
-                PLAIN,
-                key=KEY6,
-                id=2,
-                scheduler=Scheduler.LC,
-                one_packet=True,
-                timeouts=replace(configuration.timeouts, udp=7),
-                listed=((4, 1),),
-                stateless=dns_choices,
-            ),
-            MARKED.key: replace(
-                PLAIN,
-                key=MARKED.key,
-                id=3,
-                scheduler=Scheduler.WLC,
-                persistence=MARKED.persistence,
-                listed=((5, 1),),
-                stateless=(5,) * 61,
-            ),
-        },
+        services=decoded_services(),
         destinations={
             1: DecodedDestination(1, 1, RS[0], 80, DR, Tunnel(), 4, HOP),
             2: DecodedDestination(2, 1, RS[1], 8080, NAT, Tunnel(), 2, None),
@@ -141,8 +148,8 @@ def test_an_image_says_all_that_the_configuration_says() -> None:
             5: DecodedDestination(5, 3, RS[0], 6080, TUN, GUE, 1, HOP),
         },
         links=(DecodedLink(2, EUI("02-00-00-00-00-0a"), 9000), DecodedLink(3, HOP.source_mac, 1500)),
-        timeouts=configuration.timeouts,
-        tunables=configuration.tunables,
+        timeouts=WHOLE.timeouts,
+        tunables=WHOLE.tunables,
         marks=(RULE, replace(RULE, mark=0)),
         limits={2: (100, 50)},
     )
