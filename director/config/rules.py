@@ -57,9 +57,9 @@ def _persistence_faults(service: VirtualService) -> Iterator[Fault]:
 def destination_faults(service: ServiceKey, destination: Destination) -> Iterator[Fault]:
     """Find what is wrong with a destination of this service."""
     address, port, found = destination.address, destination.port, destination.endpoint
-    if address.version != service.address.version:
+    if address.version != service.address.version and destination.method is not ForwardingMethod.TUN:
         families = f"is IPv{address.version} and its service IPv{service.address.version}"
-        message = f"{found} {families}; mixed families are not forwarded yet"
+        message = f"{found} {families}; {destination.method.value} does not mix them, tun does"
         yield Fault("address", found, f"an IPv{service.address.version} address", message)
     elif address.version == 6 and address.is_link_local():
         message = f"{found} is link-local, and on which interface it does not say"

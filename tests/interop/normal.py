@@ -14,14 +14,27 @@ from types import MappingProxyType
 from tests.interop.recording import Out, Reaction
 from tests.packets.case import Entry
 from tests.packets.checksum import ETHERNET, put, with_header_checksum
+from tests.packets.tunnels import without_choice
 
 DONT_FRAGMENT = 0x4000
 ICMPV6 = 58
+FRAGMENT = 44
 LATE = range(3)  # seconds
 
 FREEDOMS: Mapping[str, str] = MappingProxyType(
     {
         "IPv4 identification of a packet that the director makes (ICMP error, outer header), without DF": (
+            "each side chooses it; the fragments of one packet must still share it"
+        ),
+        "UDP source port of GUE, and UDP's checksum over it": (
+            "each side chooses it by a hash of the flow, with a seed of its own, and of the same ports; the "
+            "checksums must hold"
+        ),
+        "A tunnel's checksum that the kernel left to the network card": (
+            "GRE's is still 0 then, UDP's the sum of the pseudo-header: they are completed before frames are "
+            "compared"
+        ),
+        "Identification of the fragments of an IPv6 packet that the director makes (outer header)": (
             "each side chooses it; the fragments of one packet must still share it"
         ),
         "IPv6 flow label of an ICMPv6 error that the director makes": (
@@ -42,19 +55,31 @@ FREEDOMS: Mapping[str, str] = MappingProxyType(
 def normal(out: tuple[Out, ...], arrived: bytes) -> tuple[Out, ...]:
     """Number the identifications that were chosen freely, in the order in which they appear."""
     chosen: dict[bytes, int] = {}
-    return tuple((interface, _numbered(frame, arrived, chosen)) for interface, frame in out)
+    tunnelled = ((interface, without_choice(frame)) for interface, frame in out)
+    return tuple((interface, _numbered(frame, arrived, chosen)) for interface, frame in tunnelled)
 
 
 def _numbered(frame: bytes, arrived: bytes, chosen: dict[bytes, int]) -> bytes:
     at = ETHERNET + 4
     identification = frame[at : at + 2]
     may_be_cut = not int.from_bytes(frame[at + 2 : at + 4], "big") & DONT_FRAGMENT
+    if frame[12:14] == b"\x86\xdd" and frame[ETHERNET + 6] == FRAGMENT:
+        return _renumbered(frame, arrived, chosen)
     if frame[12:14] == b"\x86\xdd":
         return _unlabelled(frame, arrived)
     if frame[12:14] != b"\x08\x00" or not may_be_cut or identification == arrived[at : at + 2]:
         return frame
     number = chosen.setdefault(identification, len(chosen) + 1)
     return with_header_checksum(put(frame, at, number))
+
+
+def _renumbered(frame: bytes, arrived: bytes, chosen: dict[bytes, int]) -> bytes:
+    """Number the identification of an IPv6 fragment that was none when it came."""
+    at = ETHERNET + 44
+    if frame[at : at + 4] == arrived[at : at + 4]:
+        return frame
+    number = chosen.setdefault(frame[at : at + 4], len(chosen) + 1)
+    return frame[:at] + number.to_bytes(4, "big") + frame[at + 4 :]
 
 
 def _unlabelled(frame: bytes, arrived: bytes) -> bytes:

@@ -69,7 +69,6 @@ PENDING: tuple[str, ...] = (
     "marks",
     "sharing",
     "sctp",
-    "tunnels",
     "outer_errors",
     "local_node",
     "nat_icmp_send",

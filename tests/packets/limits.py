@@ -30,6 +30,11 @@ FRAGMENTS = Limit(
         "tunnel: a packet of 1481 bytes without DF goes into the tunnel, and the outer packet is fragmented",
         "tunnel: a packet of 1500 bytes without DF goes into the tunnel, and the outer packet is fragmented",
         "tunnel: an outer packet may need more than two fragments",
+        *(
+            f"tunnel_kinds: IPv4 in IPv4 by {kind}: with pmtu_disc 0 the outer packet is cut although the "
+            "inner one forbids it"
+            for kind in ("ipip", "gre", "gue")
+        ),
         "limits: 1001 bytes without DF are fragmented for a next hop of 1000 with dr",
         "limits: 1500 bytes without DF are fragmented for a next hop of 1000 with dr",
         "limits: 1001 bytes without DF are fragmented for a next hop of 1000 with nat",

@@ -21,8 +21,8 @@ struct lb_sink {
 int lb_emit(struct lb_ctx *ctx, const struct lb_result *result, struct lb_sink *sink);
 
 /*
- * Cut one plain frame into IPv4 fragments of at most `mtu` bytes (RFC 791 §3.2), or send it whole where it fits, or
- * forbids them as IPv6 does.
+ * Cut one plain frame into fragments of at most `mtu` bytes (RFC 791 §3.2, RFC 8200 §4.5), or send it whole where it fits.
+ * Whoever may be told of the MTU has been by now, so what comes here is cut whatever it says, as kernel IPVS does it.
  */
 int lb_fragment(struct lb_sink *sink, u32 ifindex, u8 *frame, u32 length, u16 mtu);
 

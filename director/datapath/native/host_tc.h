@@ -91,6 +91,10 @@ static LB_INLINE int lb_push_outer(struct lb_ctx *ctx, const struct lb_outer *ou
 {
 	u64 flags = outer->family == LB_FAMILY_IPV4 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV6;
 
+	if (outer->kind == LB_TAIL_GRE)
+		flags |= BPF_F_ADJ_ROOM_ENCAP_L4_GRE;
+	if (outer->kind == LB_TAIL_UDP)
+		flags |= BPF_F_ADJ_ROOM_ENCAP_L4_UDP;
 	if (outer->inner_protocol == LB_IPPROTO_UDP)
 		flags |= BPF_F_ADJ_ROOM_FIXED_GSO;
 	return bpf_skb_adjust_room(ctx, outer->length, BPF_ADJ_ROOM_MAC, flags) ? -1 : lb_write_outer(ctx, outer);

@@ -81,6 +81,20 @@ static LB_INLINE u32 lb_gso_size(struct lb_ctx *ctx)
 	return ctx->offload.gso_type == VIRTIO_NET_HDR_GSO_NONE ? 0 : ctx->offload.gso_size;
 }
 
+/* Whether a partial checksum may be left as it is, for the far end of a tunnel to complete. */
+static LB_INLINE int lb_may_leave_checksum(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	(void)packet;
+	return lb_needs_checksum(ctx) && !lb_gso_size(ctx);
+}
+
+/* Whether each segment of a tunnelled super-frame gets a tunnel's checksum of its own. */
+static LB_INLINE int lb_sums_segments(struct lb_ctx *ctx)
+{
+	(void)ctx;
+	return 1;
+}
+
 static LB_INLINE int lb_plain(struct lb_ctx *ctx, const struct lb_packet *packet)
 {
 	(void)packet;
@@ -218,6 +232,14 @@ static LB_INLINE void lb_l4_replace(struct lb_ctx *ctx, u32 field, be32 from, be
 	memcpy(ctx->data + field, &sum, sizeof(sum));
 }
 
+static LB_INLINE void lb_write_outer(u8 *at, const struct lb_outer *outer)
+{
+	u32 header = lb_outer_ip_length(outer);
+
+	memcpy(at, &outer->ip, header);
+	memcpy(at + header, outer->tail, lb_tail_length(outer));
+}
+
 static LB_INLINE int lb_push_outer(struct lb_ctx *ctx, const struct lb_outer *outer)
 {
 	if (lb_gso_size(ctx)) {
@@ -227,7 +249,7 @@ static LB_INLINE int lb_push_outer(struct lb_ctx *ctx, const struct lb_outer *ou
 	lb_complete_checksum(ctx);
 	if (lb_grow(ctx, outer->length))
 		return -1;
-	memcpy(ctx->data + LB_ETH_HLEN, &outer->ip, outer->length);
+	lb_write_outer(ctx->data + LB_ETH_HLEN, outer);
 	return 0;
 }
 

@@ -101,11 +101,13 @@ static void lb_cut_headers(const struct lb_cut *cut, u8 *at, u32 number, u32 off
 	memcpy(l4 + field, &sum, sizeof(sum));
 }
 
-/* Fill in what differs from segment to segment in the outer header. `length`: of the whole packet. */
+/* Fill in what differs from segment to segment in what is before the packet. `length`: of all of it. */
 static void lb_cut_outer(struct lb_outer *outer, u32 number, u16 length)
 {
 	struct lb_ipv4 *ip = &outer->ip.ipv4;
 
+	if (outer->kind == LB_TAIL_UDP)
+		outer->tail[LB_TAIL_UDP_SUM] = lb_htons(length - lb_outer_ip_length(outer));
 	if (outer->family == LB_FAMILY_IPV6) {
 		outer->ip.ipv6.payload_length = lb_htons(length - sizeof(outer->ip.ipv6));
 		return;
@@ -128,11 +130,13 @@ static int lb_cut_one(const struct lb_cut *cut, struct lb_sink *sink, u32 number
 		return -1;
 	lb_cut_outer(&outer, number, length - LB_L3);
 	memcpy(frame, ctx->data, LB_L3);
-	memcpy(frame + LB_L3, &outer.ip, outer.length);
 	at = frame + LB_L3 + outer.length;
 	memcpy(at, ctx->data + LB_L3, headers);
 	memcpy(at + headers, ctx->data + LB_L3 + headers + offset, size);
 	lb_cut_headers(cut, at, number, offset, size);
+	if (outer.summed)
+		lb_tail_seal(&outer, lb_bytes_sum(at, headers + size), headers + size);
+	lb_write_outer(frame + LB_L3, &outer);
 	return lb_fragment(sink, cut->result->ifindex, frame, length, cut->result->mtu);
 }
 

@@ -87,6 +87,7 @@ enum {
 	LB_IPPROTO_IPV6 = 41,
 	LB_IPPROTO_ROUTING = 43,
 	LB_IPPROTO_FRAGMENT = 44,
+	LB_IPPROTO_GRE = 47,
 	LB_IPPROTO_AH = 51,
 	LB_IPPROTO_ICMPV6 = 58,
 	LB_IPPROTO_DSTOPTS = 60,
@@ -96,6 +97,8 @@ enum {
 	LB_IP_OFFSET = 0x1fff,
 	LB_IPV6_MORE = 0x0001, /* of a fragment header */
 	LB_IPV6_OFFSET = 0xfff8,
+	LB_GRE_CHECKSUM = 0x8000,
+	LB_GUE_PRIVATE = 0x0001,
 	LB_TCP_FIN = 0x01,
 	LB_TCP_SYN = 0x02,
 	LB_TCP_RST = 0x04,
@@ -219,6 +222,29 @@ struct lb_chunk {
 	be16 length; /* of the chunk with this header; the next one begins at a multiple of four */
 } LB_WIRE;
 _Static_assert(sizeof(struct lb_chunk) == 4, "SCTP chunk header, RFC 9260");
+
+/* GRE, RFC 2784; with LB_GRE_CHECKSUM a checksum and a reserved word follow. */
+struct lb_gre {
+	be16 flags;
+	be16 type;
+} LB_WIRE;
+_Static_assert(sizeof(struct lb_gre) == 4, "GRE header, RFC 2784");
+
+/* GUE, as the Internet-Draft draft-ietf-intarea-gue has its version 0. */
+struct lb_gue {
+	u8 words; /* of options; above the lower five bits a version and a control bit, both 0 */
+	u8 protocol;
+	be16 flags;
+} LB_WIRE;
+_Static_assert(sizeof(struct lb_gue) == 4, "GUE header");
+
+/* GUE's option of remote checksum offload: where to sum from, and where the sum belongs, within the packet inside. */
+struct lb_gue_remote {
+	be32 private;
+	be16 start;
+	be16 offset;
+} LB_WIRE;
+_Static_assert(sizeof(struct lb_gue_remote) == 8, "GUE's private flags and option");
 
 struct lb_icmp {
 	u8 type;

@@ -122,9 +122,10 @@ static LB_INLINE int lb_nat(struct lb_ctx *ctx, const struct lb_packet *packet, 
  * The largest IP packet that fits on the way to this destination. 0: a tunnel over IPv6 that has no room for IPv6's least
  * MTU, into which kernel IPVS sends nothing.
  */
-static LB_INLINE u16 lb_dest_mtu(const struct lb_dest *dest, u16 method)
+static LB_INLINE u16 lb_dest_mtu(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_dest *dest,
+				 u16 method)
 {
-	u16 overhead = method == LB_TUN ? lb_tunnel_overhead(dest) : 0;
+	u16 overhead = method == LB_TUN ? lb_tunnel_overhead(ctx, packet, dest) : 0;
 
 	if (overhead && (dest->flags & LB_DEST_IPV6) && dest->mtu < LB_MIN_MTU_IPV6 + overhead)
 		return 0;
@@ -156,6 +157,12 @@ static LB_INLINE int lb_too_big(struct lb_ctx *ctx, const struct lb_packet *pack
 	return lb_size(ctx, packet, method) > mtu && (packet->fragment & LB_IP_DF);
 }
 
+/* Whether a packet is cut though it forbids it: an IPv4 packet in a tunnel, if paths are not to be discovered. */
+static LB_INLINE int lb_cuts(struct lb_ctx *ctx, const struct lb_packet *packet, u16 method)
+{
+	return method == LB_TUN && !lb_is_ipv6(packet) && !lb_path_discovery(ctx);
+}
+
 static LB_INLINE int lb_apply_method(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_dest *dest,
 				     u16 method)
 {
@@ -185,7 +192,8 @@ static LB_INLINE struct lb_result lb_send(struct lb_ctx *ctx, const struct lb_pa
 	eth = lb_at(ctx, 0, sizeof(*eth));
 	if (!eth)
 		return lb_drop(LB_REASON_TRUNCATED);
-	lb_write_eth(eth, dest->dest_mac, dest->source_mac, packet->key.family);
+	lb_write_eth(eth, dest->dest_mac, dest->source_mac,
+		     method == LB_TUN ? lb_outer_family(dest) : packet->key.family);
 	return lb_transmit(reason, dest->ifindex, dest->mtu);
 }
 
@@ -193,7 +201,7 @@ static LB_INLINE struct lb_result lb_send(struct lb_ctx *ctx, const struct lb_pa
 static LB_INLINE struct lb_result lb_xmit(struct lb_ctx *ctx, const struct lb_packet *packet,
 					  const struct lb_dest *dest, u16 method, enum lb_reason reason)
 {
-	u16 mtu = lb_dest_mtu(dest, method);
+	u16 mtu = lb_dest_mtu(ctx, packet, dest, method);
 
 	if (!(dest->flags & LB_DEST_RESOLVED))
 		return lb_drop(LB_REASON_DEST_UNRESOLVED);
@@ -201,7 +209,7 @@ static LB_INLINE struct lb_result lb_xmit(struct lb_ctx *ctx, const struct lb_pa
 		return lb_time_exceeded(ctx, packet, &packet->key.destination);
 	if (lb_lower_ttl(ctx, packet))
 		return lb_drop(LB_REASON_TRUNCATED);
-	if (lb_too_big(ctx, packet, mtu, method))
+	if (lb_too_big(ctx, packet, mtu, method) && !lb_cuts(ctx, packet, method))
 		return lb_frag_needed(ctx, packet, mtu, &packet->key.destination);
 	return lb_send(ctx, packet, dest, method, reason);
 }
@@ -216,7 +224,7 @@ static LB_INLINE struct lb_result lb_xmit_icmp(struct lb_ctx *ctx, const struct 
 		return lb_drop(LB_REASON_TTL_EXPIRED_SILENT);
 	if (lb_lower_ttl(ctx, packet))
 		return lb_drop(LB_REASON_TRUNCATED);
-	if (lb_is_ipv6(packet) && packet->length > lb_dest_mtu(dest, method))
+	if (lb_is_ipv6(packet) && packet->length > lb_dest_mtu(ctx, packet, dest, method))
 		return lb_drop(LB_REASON_TOO_BIG_SILENT);
 	return lb_send(ctx, packet, dest, method, LB_REASON_ICMP_RELATED);
 }

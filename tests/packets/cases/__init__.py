@@ -27,11 +27,13 @@ from tests.packets.cases import (
     states,
     thresholds,
     tunnel,
+    tunnel_kinds,
 )
 
 ROOMS = (
     direct_route,
     tunnel,
+    tunnel_kinds,
     nat,
     first_packet,
     lifecycle,

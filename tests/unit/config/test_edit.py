@@ -211,7 +211,7 @@ REFUSED: dict[str, tuple[Callable[[], Configuration], Conflict, str]] = {
     "mixed families": (
         lambda: edit.add_destination(BEFORE, WEB, replace(FIRST, address=IPAddress("2001:db8::2"))),
         Conflict.NONE,
-        "address: [2001:db8::2]:80 is IPv6 and its service IPv4; mixed families are not forwarded yet",
+        "address: [2001:db8::2]:80 is IPv6 and its service IPv4; dr does not mix them, tun does",
     ),
     "a method that does not change ports": (
         lambda: edit.edit_destination(

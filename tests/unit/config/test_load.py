@@ -123,7 +123,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "mixed families": (
         SERVICE + DESTINATION.replace("10.0.0.2", "[2001:db8::2]"),
         (("service[0].destination[0].address: [2001:db8::2]:80 is IPv6 and its service IPv4; "
-         "mixed families are not forwarded yet"),),
+         "dr does not mix them, tun does"),),
     ),
     "a link-local server": (
         SERVICE.replace("192.0.2.1", "[2001:db8::1]") + DESTINATION.replace("10.0.0.2", "[fe80::2]"),
