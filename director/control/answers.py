@@ -36,7 +36,7 @@ from director.model.counters import (
     TableStatus,
     Verdict,
 )
-from director.model.service import ForwardingMethod, Protocol
+from director.model.service import ForwardingMethod
 
 
 def _word(enum: type[Enum]) -> Any:  # a FieldInfo, which pydantic itself declares as Any
@@ -104,7 +104,7 @@ class ChangesAnswer(Answer):
 
 
 class ConnectionAnswer(Answer):
-    protocol: Annotated[str, _word(Protocol)]
+    protocol: str
     client: str
     virtual: str
     destination: str
@@ -112,11 +112,12 @@ class ConnectionAnswer(Answer):
     state: Annotated[str, _word(ConnectionState)]
     expires_in: float
     packets: int
+    template: bool
 
     @classmethod
     def of(cls, noun: ConnectionEntry) -> ConnectionAnswer:
         return cls.model_construct(
-            protocol=noun.protocol.value,
+            protocol=noun.protocol.value if noun.protocol is not None else "ip",
             client=str(noun.client),
             virtual=str(noun.virtual),
             destination=str(noun.destination),
@@ -124,6 +125,7 @@ class ConnectionAnswer(Answer):
             state=noun.state.value,
             expires_in=noun.expires_in,
             packets=noun.packets,
+            template=noun.template,
         )
 
 

@@ -33,7 +33,10 @@ SCTP_STATES = (
 STATES = dict(enumerate(TCP_STATES)) | dict(enumerate(SCTP_STATES, start=lib.LB_S_SCTP_NONE))
 """The states by C's numbers for them; SCTP has its own, also for those that share a name with TCP's."""
 
-PROTOCOLS = {protocol.number: protocol for protocol in Protocol}
+PROTOCOLS: dict[int, Protocol | None] = {0: None, **{each.number: each for each in Protocol}}
+SHOWN = STATES | {lib.LB_SHOWN_ASSURED: ConnectionState.ASSURED}
+ENDED_PORT = 65535
+"""Where a template is listed that serves no more, as in kernel IPVS."""
 Holder = tuple[ServiceKey, Destination]
 
 
@@ -46,9 +49,11 @@ class RawQuery:
 
 
 def query_of(query: ConnectionQuery, holders: Callable[[int], Holder | None]) -> RawQuery:
-    """Write the question as C's; a destination becomes the set of ids that stand for it."""
+    """Write the question as C's; a destination becomes the set of ids that stand for it, and so does a
+    service of many ports, whose connections do not tell it.
+    """
     raw = ffi.new("struct lb_conn_query *")
-    if query.service is not None:
+    if query.service is not None and query.service.port:
         raw.protocol = query.service.protocol.number
         raw.family = query.service.address.version
         raw.vport = _port(query.service.port)
@@ -56,10 +61,10 @@ def query_of(query: ConnectionQuery, holders: Callable[[int], Holder | None]) ->
     if query.client is not None:
         _write_client(raw, query.client)
     if query.state is not None:
-        raw.states = sum(1 << number for number, state in STATES.items() if state is query.state)
+        raw.states = sum(1 << number for number, state in SHOWN.items() if state is query.state)
     wanted = ffi.NULL
-    if query.destination is not None:
-        wanted = _wanted(query.destination, holders)
+    if query.destination is not None or (query.service is not None and not query.service.port):
+        wanted = _wanted(query, holders)
         raw.dests, raw.dest_wanted = len(wanted), wanted
     return RawQuery(raw, wanted)
 
@@ -70,26 +75,56 @@ def entry_of(raw: Any, holders: Callable[[int], Holder | None], now: int) -> Con
     if holder is None:
         return None
     service, destination = holder
-    family = lib.lb_conn_family_of(ffi.addressof(raw))
+    at = ffi.addressof(raw)
+    family = lib.lb_conn_family_of(at)
     return ConnectionEntry(
         protocol=PROTOCOLS[raw.protocol],
         client=Endpoint(_address(raw.caddr, family), _port(raw.cport)),
-        virtual=Endpoint(_address(raw.vaddr, family), _port(raw.vport)),
-        destination=Endpoint(destination.address, _reached_port(service, destination)),
+        virtual=Endpoint(_address(raw.vaddr, family), virtual_port(raw)),
+        destination=Endpoint(destination.address, destination_port(raw, service, destination)),
         method=destination.method,
-        state=STATES[lib.lb_conn_state_of(ffi.addressof(raw))],
+        state=state_of(raw),
         expires_in=max((raw.expires - now + 2**31) % 2**32 - 2**31, 0) / 1000,
-        packets=lib.lb_conn_packets_of(ffi.addressof(raw)),
+        packets=lib.lb_conn_packets_of(at),
+        template=bool(lib.lb_conn_template_of(at)),
     )
 
 
-def _wanted(endpoint: Endpoint, holders: Callable[[int], Holder | None]) -> Any:
+def state_of(raw: Any) -> ConnectionState:
+    """Read the state of a copied entry; a template's is NONE or ASSURED."""
+    return SHOWN[lib.lb_conn_state_of(ffi.addressof(raw))]
+
+
+def virtual_port(raw: Any) -> int:
+    """Read the port that a copied entry is listed with."""
+    return ENDED_PORT if lib.lb_conn_ended_of(ffi.addressof(raw)) else _port(raw.vport)
+
+
+def destination_port(raw: Any, service: ServiceKey, destination: Destination) -> int:
+    """Tell at which port a copied entry reaches its destination.
+
+    Persistent connections to a service of many ports keep the client's; their template has none.
+    """
+    at, port = ffi.addressof(raw), virtual_port(raw)
+    kept = lib.lb_conn_template_of(at) or lib.lb_conn_held_of(at)
+    if kept and (port != service.port or (lib.lb_conn_template_of(at) and port in (0, ENDED_PORT))):
+        return port
+    return _reached_port(service, destination) or port
+
+
+def _wanted(query: ConnectionQuery, holders: Callable[[int], Holder | None]) -> Any:
     wanted = ffi.new("uint8_t[]", lib.LB_MAX_DESTS)
     for number in range(1, lib.LB_MAX_DESTS):
         holder = holders(number)
-        if holder is not None and _is_at(endpoint, *holder):
+        if holder is not None and _is_wanted(query, *holder):
             wanted[number] = 1
     return wanted
+
+
+def _is_wanted(query: ConnectionQuery, service: ServiceKey, destination: Destination) -> bool:
+    if query.service is not None and not query.service.port and service != query.service:
+        return False
+    return query.destination is None or _is_at(query.destination, service, destination)
 
 
 def _is_at(endpoint: Endpoint, service: ServiceKey, destination: Destination) -> bool:

@@ -43,6 +43,7 @@ class ConnectionState(Enum):
     SHUTDOWN_ACK_SENT = "S-ACK-SENT"
     REJECTED = "REJECTED"
     CLOSED = "CLOSED"
+    ASSURED = "ASSURED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,13 @@ class Endpoint:
 class ConnectionEntry:
     """One live connection: the client, the virtual address it came to, and the destination that has it.
 
-    `expires_in` is in seconds; `packets` counts the client's packets.
+    `expires_in` is in seconds; `packets` counts the client's packets. A `template` is no connection: by it
+    a client (port 0, and no more of its address than the service's mask leaves) keeps its destination. Its
+    state is NONE, or ASSURED once a connection was established; of a firewall mark's, `virtual` is the mark,
+    written as an address, and it has no protocol.
     """
 
-    protocol: Protocol
+    protocol: Protocol | None
     client: Endpoint
     virtual: Endpoint
     destination: Endpoint
@@ -71,6 +75,7 @@ class ConnectionEntry:
     state: ConnectionState
     expires_in: float
     packets: int
+    template: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,9 @@ class ConnectionPage:
     next_cursor: int | None = None
 
 
-def _key(entry: ConnectionEntry) -> ServiceKey:
+def _key(entry: ConnectionEntry) -> ServiceKey | None:
+    if entry.protocol is None:
+        return None
     return ServiceKey(entry.protocol, entry.virtual.address, entry.virtual.port)
 
 

@@ -139,6 +139,7 @@ class State(Enum):
     SHUTDOWN_ACK_SENT = "S-ACK-SENT"
     REJECTED = "REJECTED"
     CLOSED = "CLOSED"
+    ASSURED = "ASSURED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ class DestinationCounts:
     counts: Counts
     active: int = 0
     inactive: int = 0
+    persistent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

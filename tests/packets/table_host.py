@@ -13,7 +13,7 @@ from director.datapath._native import ffi, lib
 from netaddr import IPAddress
 
 from director.commands import ResetIds, SwapTables
-from director.datapath import listing
+from director.datapath.listing import destination_port, state_of, virtual_port
 from director.model import Protocol, ServiceKey
 from director.model.service import endpoint
 from tests.packets.case import Answer, Arrival, Counts, DestinationCounts, Entry, State, Verdict
@@ -22,7 +22,6 @@ from tests.packets.steering import Steering
 
 SETS = 1 << 10
 SEED = 0x0123456789ABCDEF
-STATES = {number: State(state.value) for number, state in listing.STATES.items()}
 VERDICTS = (Verdict.PASS, Verdict.DROP, Verdict.TRANSMIT)
 
 
@@ -70,7 +69,7 @@ class TableHost(ABC):
         assert number is not None
         state = lib.lb_datapath_dest_state(self._datapath, number)
         counters = lib.lb_datapath_dest_counters(self._datapath, number)
-        return DestinationCounts(counts(counters), state.active, state.inactive)
+        return DestinationCounts(counts(counters), state.active, state.inactive, state.persistent)
 
     def reason_counts(self) -> dict[str, int]:
         """Return how many frames ended for each reason."""
@@ -95,13 +94,13 @@ class TableHost(ABC):
     def _entry(self, conn: Any) -> Entry:
         holder = self._steering.engine.destination_of(conn.dest)
         assert holder is not None
-        _, destination = holder
+        key, destination = holder
         return Entry(
             protocol=conn.protocol,
             client=endpoint(address_of(conn.caddr, conn.kin), swapped(conn.cport)),
-            virtual=endpoint(address_of(conn.vaddr, conn.kin), swapped(conn.vport)),
-            destination=endpoint(destination.address, destination.port or swapped(conn.vport)),
-            state=STATES[lib.lb_conn_state_of(ffi.addressof(conn))],
+            virtual=endpoint(address_of(conn.vaddr, conn.kin), virtual_port(conn)),
+            destination=endpoint(destination.address, destination_port(conn, key, destination)),
+            state=State(state_of(conn).value),
             expires=round((conn.expires - self._now) / 1000),
         )
 

@@ -39,7 +39,7 @@ static LB_INLINE int lb_conn_take(struct lb_ctx *ctx, u32 now, struct lb_found *
 {
 	u64 busy = lb_control(lb_hash_tag(hash), lb_control_version(found->control) + 1, 0, LB_CONN_BUSY);
 
-	if (!lb_conn_swap(found->conn, found->control, busy))
+	if (!lb_conn_swap(found->conn, found->control, busy) || !lb_conn_may_end(found->conn, found->control))
 		return 0;
 	lb_conn_release(ctx, now, found);
 	found->control = busy;
@@ -47,9 +47,9 @@ static LB_INLINE int lb_conn_take(struct lb_ctx *ctx, u32 now, struct lb_found *
 }
 
 /*
- * How readily an entry gives way when no place is free. Anybody can have half-open and UDP flows without an answer, and
- * any number of entries for fragments from a single flow: those go first, and take the place of none but each other. So
- * does what a scheduler remembers of an address, which it can do without.
+ * How readily an entry gives way when no place is free. Anybody can have half-open and UDP flows without an answer, the
+ * templates that those leave, and any number of entries for fragments from a single flow: these last go first, and take
+ * the place of none but each other. So does what a scheduler remembers of an address, which it can do without.
  */
 enum lb_conn_yield {
 	LB_YIELD_NEVER,
@@ -57,10 +57,12 @@ enum lb_conn_yield {
 	LB_YIELD_TO_ALL,
 };
 
-static LB_INLINE enum lb_conn_yield lb_conn_yields(u64 control)
+static LB_INLINE enum lb_conn_yield lb_conn_yields(const struct lb_conn *conn, u64 control)
 {
 	u8 state = lb_control_state(control);
 
+	if (lb_control_kind(control) == LB_CONN_TEMPLATE && !(state & LB_TEMPLATE_ASSURED) && !lb_template_holds(conn))
+		return LB_YIELD_TO_FLOW;
 	if (lb_control_kind(control) == LB_CONN_FRAGMENT || lb_control_kind(control) == LB_CONN_CACHE)
 		return LB_YIELD_TO_ALL;
 	if (lb_control_kind(control) == LB_CONN_FLOW && lb_state_in(state, LB_HALF_OPEN_STATES))
@@ -76,13 +78,18 @@ enum { LB_CACHE_TURN = 4 }; /* the longest timer, divided by it, is no more than
  */
 static LB_INLINE s32 lb_conn_turn(struct lb_ctx *ctx, u32 now, const struct lb_conn *conn, u64 control)
 {
+	u32 timeout;
 	s32 idle;
 
 	if (lb_control_kind(control) == LB_CONN_CACHE) /* behind most fragments, before all flows */
 		return LB_FRAGMENTS_FIRST - (s32)((conn->expires - now) / LB_CACHE_TURN);
-	idle = (s32)(now + lb_timeout_ms(ctx, lb_image(ctx), 0, lb_control_state(control)) - conn->expires);
 
-	return lb_conn_yields(control) == LB_YIELD_TO_ALL ? idle + LB_FRAGMENTS_FIRST : idle;
+	if (lb_control_kind(control) == LB_CONN_TEMPLATE)
+		timeout = conn->peer;
+	else
+		timeout = lb_timeout_ms(ctx, lb_image(ctx), 0, lb_control_state(control));
+	idle = (s32)(now + timeout - conn->expires);
+	return lb_conn_yields(conn, control) == LB_YIELD_TO_ALL ? idle + LB_FRAGMENTS_FIRST : idle;
 }
 
 /* Whether an entry is this key's, or may become so: with its tag, somebody is writing it. */
@@ -90,7 +97,7 @@ static LB_INLINE int lb_conn_meets(const struct lb_conn *conn, u64 control, cons
 {
 	u8 kind = lb_control_kind(control);
 
-	return lb_control_tag(control) == lb_hash_tag(hash) &&
+	return lb_control_tag(control) == lb_hash_tag(hash) && !lb_template_ended(control) &&
 	       (kind == LB_CONN_BUSY || (kind > LB_CONN_BUSY && lb_conn_has_key(conn, key)));
 }
 
@@ -160,7 +167,7 @@ LB_SUBPROGRAM int lb_hunt_at(struct lb_ctx *ctx, const struct lb_key *key, struc
 	place.control = lb_conn_control(place.conn);
 	hunt->settled = !hunt->evicts && lb_conn_settled(place.conn, place.control, hunt->now);
 	if (lb_conn_claimable(place.conn, place.control, hunt->now) ||
-	    (hunt->evicts && lb_conn_yields(place.control) >= hunt->asks)) {
+	    (hunt->evicts && lb_conn_yields(place.conn, place.control) >= hunt->asks)) {
 		if (lb_hunt_take(ctx, hunt, &place))
 			return LB_CLAIM_WON;
 		place.control = lb_conn_control(place.conn);
@@ -169,7 +176,7 @@ LB_SUBPROGRAM int lb_hunt_at(struct lb_ctx *ctx, const struct lb_key *key, struc
 		hunt->index = place.index;
 		return LB_CLAIM_MET;
 	}
-	if (lb_conn_yields(place.control) < hunt->asks)
+	if (lb_conn_yields(place.conn, place.control) < hunt->asks)
 		return LB_CLAIM_NONE;
 	turn = lb_conn_turn(ctx, hunt->now, place.conn, place.control);
 	if (hunt->victim == LB_PLACES || turn > hunt->turn) {
@@ -279,6 +286,37 @@ LB_SUBPROGRAM u32 lb_conn_reserve(struct lb_ctx *ctx, u32 now, const struct lb_k
 		lb_conn_give_back(conn, hunt.control, now);
 	*control = lb_conn_place(ctx, hash, rival);
 	return LB_CONN_MET;
+}
+
+enum { LB_CLAIM_TRIES = 2 };
+
+/*
+ * Claim a place for a key of a flow or a template: its index and control word, and above the index an enum lb_claim. If
+ * another is quicker to open it, wait until it has, and find it. It may come to no end: it had no place for the reply
+ * direction, or is a thread that does not run now.
+ */
+LB_SUBPROGRAM u64 lb_conn_claim(struct lb_ctx *ctx, u32 now, const struct lb_key *key, u64 hash, u64 *control)
+{
+	struct lb_conn *conn;
+	u32 index;
+
+	if (!key || !control)
+		return LB_CLAIM_NONE;
+	for (u32 i = 0; i < LB_CLAIM_TRIES; i++) {
+		index = lb_conn_reserve(ctx, now, key, hash, control);
+		if (index == LB_CONN_NOBODY)
+			break;
+		if (index != LB_CONN_MET)
+			return (u64)LB_CLAIM_WON << 32 | index;
+		conn = lb_conn_at(ctx, *control);
+		if (conn)
+			lb_conn_await(conn, lb_conn_control(conn));
+		index = lb_conn_search(ctx, now, key, hash, control);
+		if (index != LB_CONN_NOBODY &&
+		    lb_control_kind(*control) == (key->kind == LB_KEY_TEMPLATE ? LB_CONN_TEMPLATE : LB_CONN_FLOW))
+			return (u64)LB_CLAIM_MET << 32 | index;
+	}
+	return LB_CLAIM_NONE;
 }
 
 #endif

@@ -109,7 +109,7 @@ static LB_INLINE struct lb_found lb_found_at(struct lb_conn *conn, u32 index, u6
 /* By which method a found flow's packets are sent. */
 static LB_INLINE u8 lb_found_method(const struct lb_found *flow)
 {
-	return flow->kin >> 4;
+	return (flow->kin >> 4) & LB_KIN_METHOD;
 }
 
 /* The live flow that a REPLY or FRAGMENT entry speaks of. 1 when it is still the same flow. */
@@ -138,7 +138,7 @@ static LB_INLINE int lb_conn_counts(struct lb_ctx *ctx, u32 now, struct lb_found
 {
 	struct lb_found flow;
 
-	return lb_conn_alive(found->conn, found->control, now) &&
+	return lb_conn_alive(found->conn, found->control, now) && !lb_template_ended(found->control) &&
 	       (lb_control_kind(found->control) != LB_CONN_REPLY || lb_conn_flow_of_reply(ctx, now, found, &flow));
 }
 
@@ -171,6 +171,67 @@ static LB_INLINE void lb_unbind(struct lb_ctx *ctx, u32 dest, u8 state)
 	lb_limit_lost(counts);
 }
 
+/* A destination gets a connection and loses it at once: a datagram that is scheduled for itself. */
+static LB_INLINE void lb_count_passing(struct lb_ctx *ctx, u32 dest)
+{
+	struct lb_dest_state *counts = lb_dest_state(ctx, dest);
+
+	if (!counts || LB_LIKELY(!counts->upper))
+		return;
+	__sync_fetch_and_add(&counts->inactive, 1);
+	lb_limit_gained(counts);
+	__sync_fetch_and_add(&counts->inactive, -1);
+	lb_limit_lost(counts);
+}
+
+static LB_INLINE void lb_count_template(struct lb_ctx *ctx, u32 dest, s32 by)
+{
+	struct lb_dest_state *counts = lb_dest_state(ctx, dest);
+
+	if (!counts)
+		return;
+	__sync_fetch_and_add(&counts->persistent, by);
+	if (by > 0)
+		lb_limit_gained(counts);
+	else
+		lb_limit_lost(counts);
+}
+
+enum { LB_TEMPLATE_AGAIN = 60000 }; /* ms, for which a template lives on that has flows when its time is over */
+
+/* Wind up a template whose time is over, and which lives on for its flows: from then on it has a minute at a time. */
+static LB_INLINE void lb_template_rewind(struct lb_conn *conn, u32 now)
+{
+	u32 over = now - conn->expires;
+
+	if (!lb_expired(conn->expires, now))
+		return;
+	conn->peer = LB_TEMPLATE_AGAIN;
+	conn->expires = now + LB_TEMPLATE_AGAIN - over % LB_TEMPLATE_AGAIN;
+}
+
+/* A flow under the template at this place ends. */
+static LB_INLINE void lb_template_leave(struct lb_ctx *ctx, u32 now, u32 index)
+{
+	struct lb_conn *conn = lb_conn_at(ctx, index);
+
+	if (!conn || lb_control_kind(lb_conn_control(conn)) < LB_CONN_BUSY)
+		return;
+	lb_template_rewind(conn, now);
+	__sync_fetch_and_add(&conn->packets, -1);
+}
+
+/* The place of the template that a flow is under, which this one is; with NAT it is written in the flow's REPLY. */
+static LB_INLINE u32 lb_template_of(struct lb_ctx *ctx, const struct lb_conn *conn, u32 index)
+{
+	const struct lb_conn *reply;
+
+	if (((conn->kin >> 4) & LB_KIN_METHOD) != LB_NAT)
+		return conn->peer;
+	reply = lb_conn_at(ctx, conn->peer);
+	return reply && reply->peer == index ? reply->expires : (u32)LB_CONN_NOBODY;
+}
+
 /* Let go of what the entry held; the caller has won it by compare-and-swap. A flow takes its REPLY with it. */
 static LB_INLINE void lb_conn_release(struct lb_ctx *ctx, u32 now, const struct lb_found *found)
 {
@@ -178,8 +239,12 @@ static LB_INLINE void lb_conn_release(struct lb_ctx *ctx, u32 now, const struct 
 	struct lb_conn *reply;
 	u64 control;
 
+	if (lb_control_kind(found->control) == LB_CONN_TEMPLATE)
+		lb_count_template(ctx, conn->dest, -1);
 	if (lb_control_kind(found->control) != LB_CONN_FLOW)
 		return;
+	if (LB_UNLIKELY(conn->kin & LB_KIN_HELD << 4))
+		lb_template_leave(ctx, now, lb_template_of(ctx, conn, found->index));
 	lb_unbind(ctx, conn->dest, lb_control_state(found->control));
 	reply = conn->peer ? lb_conn_at(ctx, conn->peer) : 0;
 	if (!reply)
@@ -192,12 +257,25 @@ static LB_INLINE void lb_conn_release(struct lb_ctx *ctx, u32 now, const struct 
 	lb_store(&reply->control, (control & ~0xffULL) | LB_CONN_DEAD);
 }
 
-/* End an entry now. The one whose compare-and-swap wins takes back its counts. */
+/*
+ * Whether an entry that was just made BUSY may end. A template under which a flow came in this very moment is one again:
+ * both looked after their atomic operation (lb_template_hold), so one at least has seen the other.
+ */
+static LB_INLINE int lb_conn_may_end(struct lb_conn *conn, u64 control)
+{
+	if (lb_control_kind(control) != LB_CONN_TEMPLATE || !lb_template_holds(conn))
+		return 1;
+	lb_store(&conn->control, control);
+	return 0;
+}
+
+/* End an entry now. The one whose compare-and-swap wins takes back its counts. A template with flows is not ended. */
 static LB_INLINE void lb_conn_kill(struct lb_ctx *ctx, u32 now, const struct lb_found *found)
 {
 	u64 bare = found->control & ~0xffULL;
 
-	if (!lb_conn_swap(found->conn, found->control, bare | LB_CONN_BUSY))
+	if (!lb_conn_swap(found->conn, found->control, bare | LB_CONN_BUSY) ||
+	    !lb_conn_may_end(found->conn, found->control))
 		return;
 	lb_conn_release(ctx, now, found);
 	found->conn->expires = now;
@@ -227,7 +305,8 @@ LB_SUBPROGRAM u32 lb_conn_search(struct lb_ctx *ctx, u32 now, const struct lb_ke
 		*control = place.control;
 		if (lb_conn_counts(ctx, now, &place) && lb_conn_stands(place.conn, place.control))
 			return place.index;
-		if (lb_control_kind(place.control) == LB_CONN_FLOW)
+		if (lb_control_kind(place.control) == LB_CONN_FLOW ||
+		    (lb_control_kind(place.control) == LB_CONN_TEMPLATE && !lb_template_ended(place.control)))
 			lb_conn_kill(ctx, now, &place);
 	}
 	return LB_CONN_NOBODY;

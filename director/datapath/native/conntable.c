@@ -67,6 +67,8 @@ static u8 lb_key_kind_of(u64 control)
 	switch (lb_control_kind(control)) {
 	case LB_CONN_FRAGMENT:
 		return LB_KEY_FRAGMENT;
+	case LB_CONN_TEMPLATE:
+		return LB_KEY_TEMPLATE;
 	case LB_CONN_CACHE:
 		return LB_KEY_CACHE;
 	default:
@@ -249,7 +251,26 @@ u32 lb_datapath_sweep(struct lb_datapath *datapath, u64 now_ms)
 
 u8 lb_conn_state_of(const struct lb_conn *conn)
 {
-	return lb_control_state(conn->control);
+	u8 state = lb_control_state(conn->control);
+
+	if (!lb_conn_template_of(conn))
+		return state;
+	return state & LB_TEMPLATE_ASSURED ? LB_SHOWN_ASSURED : LB_S_NONE;
+}
+
+int lb_conn_template_of(const struct lb_conn *conn)
+{
+	return lb_control_kind(conn->control) == LB_CONN_TEMPLATE;
+}
+
+int lb_conn_ended_of(const struct lb_conn *conn)
+{
+	return lb_template_ended(conn->control);
+}
+
+int lb_conn_held_of(const struct lb_conn *conn)
+{
+	return !lb_conn_template_of(conn) && (conn->kin & LB_KIN_HELD << 4);
 }
 
 u8 lb_conn_family_of(const struct lb_conn *conn)
@@ -259,7 +280,7 @@ u8 lb_conn_family_of(const struct lb_conn *conn)
 
 u32 lb_conn_packets_of(const struct lb_conn *conn)
 {
-	return conn->packets;
+	return lb_conn_template_of(conn) ? 0 : conn->packets;
 }
 
 static int lb_client_matches(const struct lb_conn_query *query, const struct lb_conn *conn)
@@ -281,24 +302,27 @@ static int lb_conn_matches(const struct lb_conn_query *query, const struct lb_co
 	if (query->family && (lb_conn_family(conn) != query->family || conn->vport != query->vport ||
 			      !lb_addr_equal(&conn->vaddr, &query->vaddr)))
 		return 0;
-	if (query->states && !lb_state_in(lb_control_state(conn->control), query->states))
+	if (query->states && !lb_state_in(lb_conn_state_of(conn), query->states))
 		return 0;
 	if (query->dests && (conn->dest >= query->dests || !query->dest_wanted[conn->dest]))
 		return 0;
 	return lb_client_matches(query, conn);
 }
 
-/* Copy the live flow at this place; 0 when there is none, or it changed while it was copied. */
+/* Copy the live flow or template at this place; 0 when there is none, or it changed while it was copied. */
 static int lb_conn_copy(const struct lb_datapath *datapath, u32 index, u32 now, struct lb_conn *copy)
 {
 	const struct lb_conn *conn = &datapath->conns[index];
 	u64 control = lb_conn_control(conn);
 
-	if (lb_control_kind(control) != LB_CONN_FLOW || !lb_conn_alive(conn, control, now))
+	if ((lb_control_kind(control) != LB_CONN_FLOW && lb_control_kind(control) != LB_CONN_TEMPLATE) ||
+	    !lb_conn_alive(conn, control, now))
 		return 0;
 	*copy = *conn;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	copy->control = control;
+	if (lb_conn_template_of(copy))
+		lb_template_rewind(copy, now);
 	return lb_control_version(lb_conn_control(conn)) == lb_control_version(control);
 }
 
@@ -341,11 +365,12 @@ void lb_conns_census(struct lb_datapath *datapath, u32 now, u8 *seen, u32 length
 	struct lb_conn copy;
 
 	for (u32 index = 0; index < places; index++)
-		if (lb_conn_copy(datapath, index, now, &copy) && copy.dest < length)
+		if (lb_conn_copy(datapath, index, now, &copy) && copy.dest < length) /* a flow's or a template's */
 			seen[copy.dest] = 1;
 }
 
-u64 lb_conns_end(struct lb_datapath *datapath, const struct lb_conn_query *query, u32 now)
+/* End one kind of entries that match. A template that has flows ends with the last of them, and serves no more until then. */
+static u64 lb_conns_end_kind(struct lb_datapath *datapath, const struct lb_conn_query *query, u32 now, u8 kind)
 {
 	struct lb_ctx ctx = {.datapath = datapath, .now = now};
 	u32 places = datapath->sets * LB_WAYS;
@@ -355,11 +380,21 @@ u64 lb_conns_end(struct lb_datapath *datapath, const struct lb_conn_query *query
 	for (u32 index = 0; index < places; index++) {
 		struct lb_found found = {.conn = &datapath->conns[index], .index = index};
 
-		if (!lb_conn_copy(datapath, index, now, &copy) || !lb_conn_matches(query, &copy))
+		if (!lb_conn_copy(datapath, index, now, &copy) || lb_control_kind(copy.control) != kind ||
+		    !lb_conn_matches(query, &copy))
 			continue;
 		found.control = copy.control;
 		lb_conn_kill(&ctx, now, &found);
+		if (kind == LB_CONN_TEMPLATE)
+			lb_template_set(found.conn, LB_TEMPLATE_ENDED);
 		ended++;
 	}
 	return ended;
+}
+
+u64 lb_conns_end(struct lb_datapath *datapath, const struct lb_conn_query *query, u32 now)
+{
+	u64 flows = lb_conns_end_kind(datapath, query, now, LB_CONN_FLOW);
+
+	return flows + lb_conns_end_kind(datapath, query, now, LB_CONN_TEMPLATE);
 }

@@ -8,7 +8,7 @@
 #include "datapath.h"
 #include "entry.h"
 
-/* Which entries to list; a zeroed query means every flow. */
+/* Which entries to list; a zeroed query means every flow and template. */
 struct lb_conn_query {
 	u8 protocol; /* 0: any */
 	u8 family;   /* of vaddr; 0: any service */
@@ -42,8 +42,16 @@ void lb_conns_census(struct lb_datapath *datapath, u32 now, u8 *seen, u32 length
 /* End every flow that matches; returns how many. */
 u64 lb_conns_end(struct lb_datapath *datapath, const struct lb_conn_query *query, u32 now);
 
-/* Of a copied flow: its enum lb_conn_state, and the packets that the client sent on it. */
+enum { LB_SHOWN_ASSURED = 31 }; /* no flow's state */
+
+/*
+ * Of a copied entry: its enum lb_conn_state, for a template LB_S_NONE or LB_SHOWN_ASSURED; its family; the packets that the
+ * client sent on it; whether it is a template, and one that serves no more; whether it is a flow under a template.
+ */
 u8 lb_conn_state_of(const struct lb_conn *conn);
+int lb_conn_template_of(const struct lb_conn *conn);
+int lb_conn_ended_of(const struct lb_conn *conn);
+int lb_conn_held_of(const struct lb_conn *conn);
 u8 lb_conn_family_of(const struct lb_conn *conn);
 u32 lb_conn_packets_of(const struct lb_conn *conn);
 

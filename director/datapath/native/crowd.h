@@ -29,6 +29,21 @@ static LB_INLINE int lb_crowded(struct lb_ctx *ctx, u32 now)
 	return 0;
 }
 
+/* What tells a client's connection from others; where clients keep their server, a client from others. */
+static LB_INLINE u32 lb_stateless_value(struct lb_ctx *ctx, const struct lb_service *service,
+					const struct lb_packet *packet)
+{
+	const struct lb_service_details *details;
+	struct lb_addr client = packet->key.source;
+
+	if (!(service->flags & LB_SERVICE_PERSISTENT))
+		return lb_fold_addr(&client) + lb_ntohs(packet->key.sport);
+	details = lb_image_line(ctx, service->details);
+	for (int i = 0; details && i < 4; i++)
+		client.word[i] &= details->mask.word[i];
+	return lb_fold_addr(&client);
+}
+
 /* Who has the client's slot in the table for such times: its stable id, or 0. */
 LB_SUBPROGRAM u32 lb_in_slot(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet)
 {
@@ -39,7 +54,7 @@ LB_SUBPROGRAM u32 lb_in_slot(struct lb_ctx *ctx, const struct lb_service *servic
 		return 0;
 	if (service->stateless_size == 0)
 		return 0;
-	value = lb_fold_addr(&packet->key.source) + lb_ntohs(packet->key.sport);
+	value = lb_stateless_value(ctx, service, packet);
 	slot = lb_hsiphash(value, LB_MH_KEY) % service->stateless_size;
 	id = lb_slot(ctx, service->stateless_first, service->stateless_size, slot, &usable);
 	return usable ? id : 0;

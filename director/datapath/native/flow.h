@@ -8,6 +8,7 @@
 #include "claim.h"
 #include "defend.h"
 #include "lookup.h"
+#include "persist.h"
 #include "sched.h"
 #include "sctp.h"
 
@@ -97,6 +98,8 @@ static LB_INLINE void lb_flow_step(struct lb_ctx *ctx, const struct lb_image_hea
 		if ((flow->control ^ found) >> 16 || lb_control_kind(flow->control) != LB_CONN_FLOW)
 			return;
 	}
+	if (LB_UNLIKELY(flow->kin & LB_KIN_HELD << 4) && lb_assures(lb_control_state(found), state, direction))
+		lb_template_assure(ctx, lb_template_of(ctx, flow->conn, flow->index));
 	expires = packet->now + lb_timeout_ms(ctx, image, dest->timeouts, state);
 	if (flow->conn->expires != expires)
 		flow->conn->expires = expires;
@@ -162,7 +165,7 @@ static LB_INLINE void lb_follow_client(struct lb_ctx *ctx, const struct lb_found
 	u16 client;
 	u64 control;
 
-	if (flow->conn->peer == 0)
+	if (lb_found_method(flow) != LB_NAT)
 		return;
 	client = lb_client_digest(ctx);
 	if (flow->conn->client == client && flow->conn->packets % LB_CLIENT_CHECK)
@@ -218,37 +221,7 @@ static LB_INLINE int lb_open_reply(struct lb_ctx *ctx, const struct lb_packet *p
 	return reply->conn != 0;
 }
 
-enum { LB_CLAIM_TRIES = 2 };
-
-/*
- * Claim a place for this packet's flow: its index and control word, and above the index an enum lb_claim. If another is
- * quicker to open the flow, wait until it has, and find it. It may come to no end: it had no place for the reply direction,
- * or is a thread that does not run now.
- */
-LB_SUBPROGRAM u64 lb_flow_claim(struct lb_ctx *ctx, const struct lb_packet *packet, u64 *control)
-{
-	struct lb_conn *conn;
-	u32 index;
-
-	if (!packet || !control)
-		return LB_CLAIM_NONE;
-	for (u32 i = 0; i < LB_CLAIM_TRIES; i++) {
-		index = lb_conn_reserve(ctx, packet->now, &packet->key, packet->hash, control);
-		if (index == LB_CONN_NOBODY)
-			break;
-		if (index != LB_CONN_MET)
-			return (u64)LB_CLAIM_WON << 32 | index;
-		conn = lb_conn_at(ctx, *control);
-		if (conn)
-			lb_conn_await(conn, lb_conn_control(conn));
-		index = lb_conn_search(ctx, packet->now, &packet->key, packet->hash, control);
-		if (index != LB_CONN_NOBODY && lb_control_kind(*control) == LB_CONN_FLOW)
-			return (u64)LB_CLAIM_MET << 32 | index;
-	}
-	return LB_CLAIM_NONE;
-}
-
-/* The same; an empty place where the search begins, which most new flows find, is taken at once. */
+/* Claim a place for a packet's flow. An empty one where the search begins, which most new flows find, is taken at once. */
 static LB_INLINE enum lb_claim lb_flow_reserve(struct lb_ctx *ctx, const struct lb_packet *packet,
 					       struct lb_found *flow)
 {
@@ -261,7 +234,7 @@ static LB_INLINE enum lb_claim lb_flow_reserve(struct lb_ctx *ctx, const struct 
 	if (conn && lb_control_kind(control) <= LB_CONN_DEAD && lb_conn_settled(conn, control, packet->now) &&
 	    lb_conn_take(ctx, packet->now, flow, packet->hash))
 		return LB_CLAIM_WON;
-	claim = lb_flow_claim(ctx, packet, &control);
+	claim = lb_conn_claim(ctx, packet->now, &packet->key, packet->hash, &control);
 	conn = lb_conn_at(ctx, claim);
 	if (claim == LB_CLAIM_NONE || !conn)
 		return LB_CLAIM_NONE;
@@ -269,13 +242,27 @@ static LB_INLINE enum lb_claim lb_flow_reserve(struct lb_ctx *ctx, const struct 
 	return claim >> 32;
 }
 
-/* Enter a new flow to destination `id`, in this state. LB_CLAIM_MET: another has opened it, and it has been found. */
+/* Bring a flow that is claimed, and with NAT its REPLY, under the template that chose its destination. */
+static LB_INLINE void lb_flow_hold(struct lb_ctx *ctx, const struct lb_found *flow, const struct lb_found *reply,
+				   u32 template, u8 state)
+{
+	flow->conn->kin |= LB_KIN_HELD << 4;
+	if (reply->conn)
+		reply->conn->expires = template;
+	else
+		flow->conn->peer = template;
+	if (lb_assures(LB_S_NONE, state, LB_INPUT))
+		lb_template_assure(ctx, template);
+}
+
+/* Enter a new flow as it was chosen, in this state. LB_CLAIM_MET: another has opened it, and it has been found. */
 static LB_INLINE enum lb_claim lb_flow_open(struct lb_ctx *ctx, const struct lb_image_header *image,
-					    const struct lb_packet *packet, u32 id, const struct lb_dest *dest,
+					    const struct lb_packet *packet, u64 choice, const struct lb_dest *dest,
 					    u8 state, struct lb_found *flow)
 {
 	enum lb_claim claim = lb_flow_reserve(ctx, packet, flow);
 	struct lb_found reply = {0};
+	u32 id = lb_choice_dest(choice);
 
 	if (claim != LB_CLAIM_WON)
 		return claim;
@@ -287,6 +274,8 @@ static LB_INLINE enum lb_claim lb_flow_open(struct lb_ctx *ctx, const struct lb_
 		lb_conn_give_back(flow->conn, flow->control, packet->now);
 		return LB_CLAIM_NONE;
 	}
+	if (LB_UNLIKELY(lb_choice_template(choice)))
+		lb_flow_hold(ctx, flow, &reply, lb_choice_template(choice), state);
 	flow->conn->packets = 1;
 	lb_bind(ctx, id, state);
 	lb_count_connection(ctx, id, dest->service);

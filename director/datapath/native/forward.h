@@ -37,7 +37,11 @@
 #include "fragment.h"
 #include "icmp.h"
 
-enum { LB_MET = 0xff }; /* not a verdict yet */
+/* Not verdicts yet. */
+enum {
+	LB_MET = 0xfe,	    /* another CPU opened the packet's flow */
+	LB_UNPLACED = 0xff, /* there is no place for it */
+};
 
 /* Whether this is how a client begins a connection: a SYN, an INIT. */
 static LB_INLINE int lb_begins(const struct lb_packet *packet)
@@ -121,6 +125,50 @@ static LB_INLINE struct lb_result lb_forward_hit(struct lb_ctx *ctx, const struc
 	return lb_xmit(ctx, packet, dest, lb_found_method(flow), LB_REASON_HIT);
 }
 
+/* Whether this comes from where FTP servers open data connections to clients: kernel IPVS schedules none of these. */
+static LB_INLINE int lb_is_ftp_data(const struct lb_packet *packet)
+{
+	return packet->key.sport == lb_htons(LB_FTP_DATA_PORT);
+}
+
+/* Answer a packet as the host's own stack would, where nobody listens. */
+static LB_INLINE struct lb_result lb_unscheduled(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	if (packet->key.protocol == LB_IPPROTO_TCP)
+		return lb_tcp_reset(ctx, packet);
+	return lb_port_unreachable(ctx, packet);
+}
+
+/* Nobody may take it. Of FTP's service kernel IPVS leaves all but its own port to the host then. */
+static LB_INLINE struct lb_result lb_unserved(struct lb_ctx *ctx, const struct lb_service *service,
+					      const struct lb_packet *packet)
+{
+	if (service->port == lb_htons(LB_FTP_PORT) && packet->key.dport != service->port)
+		return lb_unscheduled(ctx, packet);
+	return lb_port_unreachable(ctx, packet);
+}
+
+/* Whether a packet is scheduled for itself (one-packet scheduling): a datagram to a service that wants it so. */
+static LB_INLINE int lb_is_once(const struct lb_service *service, const struct lb_packet *packet)
+{
+	return (service->flags & LB_SERVICE_ONE_PACKET) && packet->key.protocol == LB_IPPROTO_UDP;
+}
+
+/* Send a datagram as it was chosen for it; it counts as a connection, and all that is remembered is where its fragments go. */
+static LB_INLINE struct lb_result lb_forward_once(struct lb_ctx *ctx, const struct lb_packet *packet,
+						  const struct lb_dest *dest, u64 choice)
+{
+	u32 id = lb_choice_dest(choice);
+
+	lb_unchoose(ctx, packet, choice);
+	lb_count_passing(ctx, id);
+	lb_count_connection(ctx, id, dest->service);
+	lb_count_in(ctx, id, dest->service, packet->length);
+	if (packet->fragment & LB_IP_MF)
+		lb_enter_fragment(ctx, packet, LB_CONN_NOBODY, (u64)id << 32 | dest->method);
+	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_ONCE);
+}
+
 /* Send a packet to its service's choice for it, and remember nothing. NAT would not know its replies. */
 static LB_INLINE struct lb_result lb_forward_stateless(struct lb_ctx *ctx, const struct lb_packet *packet,
 						       const struct lb_dest *dest, u32 id)
@@ -139,38 +187,49 @@ static LB_INLINE struct lb_result lb_forward_crowded(struct lb_ctx *ctx, const s
 						     const struct lb_service *service, const struct lb_packet *packet,
 						     struct lb_found *flow)
 {
-	u32 id = lb_stateless(ctx, service, packet);
-	const struct lb_dest *dest = id ? lb_dest_at(ctx, image, id) : 0;
-	enum lb_claim claim;
-	u8 state;
+	u64 choice = lb_pick(ctx, service, packet, 1);
+	const struct lb_dest *dest = lb_choice_dest(choice) ? lb_dest_at(ctx, image, lb_choice_dest(choice)) : 0;
+	enum lb_claim claim = LB_CLAIM_NONE;
+	u8 state = lb_half_open(packet->key.protocol);
 
 	if (!dest)
-		return lb_port_unreachable(ctx, packet);
-	if (lb_forgotten(packet) && lb_ends(packet))
-		return lb_forward_stateless(ctx, packet, dest, id);
-	state = lb_half_open(packet->key.protocol);
-	claim = lb_flow_open(ctx, image, packet, id, dest, state, flow);
+		return lb_unserved(ctx, service, packet);
+	if (!lb_forgotten(packet) || !lb_ends(packet))
+		claim = lb_flow_open(ctx, image, packet, choice, dest, state, flow);
+	if (claim != LB_CLAIM_WON)
+		lb_unchoose(ctx, packet, choice);
 	if (claim == LB_CLAIM_MET)
 		return (struct lb_result){.verdict = LB_MET};
 	if (claim == LB_CLAIM_NONE)
-		return lb_forward_stateless(ctx, packet, dest, id);
-	lb_count_in(ctx, id, dest->service, packet->length);
+		return lb_forward_stateless(ctx, packet, dest, lb_choice_dest(choice));
+	lb_count_in(ctx, lb_choice_dest(choice), dest->service, packet->length);
 	lb_lead_fragments(ctx, packet, flow);
 	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_NEW_STATELESS);
 }
 
-/* Whether this comes from where FTP servers open data connections to clients: kernel IPVS schedules none of these. */
-static LB_INLINE int lb_is_ftp_data(const struct lb_packet *packet)
+/* A service's first packet of a connection, as its scheduler says. */
+static LB_INLINE struct lb_result lb_forward_scheduled(struct lb_ctx *ctx, const struct lb_image_header *image,
+						       const struct lb_service *service, const struct lb_packet *packet,
+						       struct lb_found *flow)
 {
-	return packet->key.sport == lb_htons(LB_FTP_DATA_PORT);
-}
+	u64 choice = lb_pick(ctx, service, packet, 0);
+	const struct lb_dest *dest = lb_choice_dest(choice) ? lb_dest_at(ctx, image, lb_choice_dest(choice)) : 0;
+	enum lb_claim claim;
+	u8 state;
 
-/* Answer a packet as the host's own stack would, where nobody listens. */
-static LB_INLINE struct lb_result lb_unscheduled(struct lb_ctx *ctx, const struct lb_packet *packet)
-{
-	if (packet->key.protocol == LB_IPPROTO_TCP)
-		return lb_tcp_reset(ctx, packet);
-	return lb_port_unreachable(ctx, packet);
+	if (!dest)
+		return lb_unserved(ctx, service, packet);
+	if (LB_UNLIKELY(lb_is_once(service, packet)))
+		return lb_forward_once(ctx, packet, dest, choice);
+	state = lb_next_state(ctx, image, packet, lb_first_state(packet->key.protocol), lb_direction_in(dest->method));
+	claim = lb_flow_open(ctx, image, packet, choice, dest, state, flow);
+	if (claim != LB_CLAIM_WON)
+		lb_unchoose(ctx, packet, choice);
+	if (claim != LB_CLAIM_WON)
+		return (struct lb_result){.verdict = claim == LB_CLAIM_MET ? LB_MET : LB_UNPLACED};
+	lb_count_in(ctx, lb_choice_dest(choice), dest->service, packet->length);
+	lb_lead_fragments(ctx, packet, flow);
+	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_NEW);
 }
 
 /*
@@ -181,10 +240,7 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 						 const struct lb_packet *packet, struct lb_found *flow)
 {
 	const struct lb_service *service = lb_service_find(ctx, image, &packet->key);
-	const struct lb_dest *dest;
-	enum lb_claim claim;
-	u8 state;
-	u32 id;
+	struct lb_result result;
 
 	if (!service)
 		return lb_pass(LB_REASON_NO_SERVICE);
@@ -192,25 +248,16 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 		return lb_drop(LB_REASON_BAD_SOURCE);
 	if (lb_is_ftp_data(packet))
 		return lb_unscheduled(ctx, packet);
-	if (lb_crowded(ctx, packet->now))
-		return lb_forward_crowded(ctx, image, service, packet, flow);
-	if (!lb_opens(ctx, image, packet))
-		return lb_refuse(ctx, packet);
-	if (LB_UNLIKELY(image->switches & LB_DROP_PACKET) && lb_defended(ctx))
-		return lb_drop(LB_REASON_DEFENCE);
-	id = lb_choose(ctx, service, packet);
-	dest = id ? lb_dest_at(ctx, image, id) : 0;
-	if (!dest)
-		return lb_port_unreachable(ctx, packet);
-	state = lb_next_state(ctx, image, packet, lb_first_state(packet->key.protocol), lb_direction_in(dest->method));
-	claim = lb_flow_open(ctx, image, packet, id, dest, state, flow);
-	if (claim == LB_CLAIM_MET)
-		return (struct lb_result){.verdict = LB_MET};
-	if (claim == LB_CLAIM_NONE)
-		return lb_forward_crowded(ctx, image, service, packet, flow);
-	lb_count_in(ctx, id, dest->service, packet->length);
-	lb_lead_fragments(ctx, packet, flow);
-	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_NEW);
+	if (lb_is_once(service, packet) || !lb_crowded(ctx, packet->now)) {
+		if (!lb_opens(ctx, image, packet))
+			return lb_refuse(ctx, packet);
+		if (LB_UNLIKELY(image->switches & LB_DROP_PACKET) && lb_defended(ctx))
+			return lb_drop(LB_REASON_DEFENCE);
+		result = lb_forward_scheduled(ctx, image, service, packet, flow);
+		if (result.verdict != LB_UNPLACED)
+			return result;
+	}
+	return lb_forward_crowded(ctx, image, service, packet, flow);
 }
 
 /* The director's own address on the side of this destination, or 0. */
@@ -248,6 +295,18 @@ static LB_INLINE struct lb_result lb_forward_reply(struct lb_ctx *ctx, const str
 	return lb_xmit_reply(ctx, image, packet, &back, reason);
 }
 
+/* A later fragment of a datagram that was scheduled for itself. */
+static LB_INLINE struct lb_result lb_forward_later_once(struct lb_ctx *ctx, const struct lb_image_header *image,
+							const struct lb_packet *packet, const struct lb_found *piece)
+{
+	const struct lb_dest *dest = lb_dest_at(ctx, image, piece->dest);
+
+	if (!lb_conn_stands(piece->conn, piece->control) || !lb_present(dest))
+		return lb_drop(LB_REASON_DEST_REMOVED);
+	lb_count_in(ctx, piece->dest, dest->service, packet->length);
+	return lb_xmit(ctx, packet, dest, lb_found_method(piece), LB_REASON_FRAGMENT);
+}
+
 /* A later fragment: it has no ports, and goes where its first fragment went. */
 static LB_INLINE struct lb_result lb_forward_later(struct lb_ctx *ctx, const struct lb_image_header *image,
 						   const struct lb_packet *packet)
@@ -257,7 +316,11 @@ static LB_INLINE struct lb_result lb_forward_later(struct lb_ctx *ctx, const str
 	u64 control = 0;
 	u32 index = lb_find_fragment(ctx, packet, &control);
 
-	if (!lb_found_again(ctx, index, control, &piece) || !lb_conn_flow_of_fragment(ctx, packet->now, &piece, &flow))
+	if (!lb_found_again(ctx, index, control, &piece))
+		return lb_pass(LB_REASON_FRAGMENT_UNKNOWN);
+	if (LB_UNLIKELY(piece.conn->peer == LB_CONN_NOBODY))
+		return lb_forward_later_once(ctx, image, packet, &piece);
+	if (!lb_conn_flow_of_fragment(ctx, packet->now, &piece, &flow))
 		return lb_pass(LB_REASON_FRAGMENT_UNKNOWN);
 	if (lb_addr_equal(&packet->key.destination, &flow.conn->caddr)) {
 		reply.index = flow.conn->peer;

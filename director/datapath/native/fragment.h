@@ -64,14 +64,17 @@ LB_SUBPROGRAM int lb_fill_fragment(struct lb_ctx *ctx, const struct lb_packet *p
 	piece.conn->peer = led->flow;
 	piece.conn->dest = lb_control_tag(led->flow_control);
 	piece.conn->packets = lb_control_version(led->flow_control);
+	if (led->flow == LB_CONN_NOBODY)
+		piece.conn->kin |= lb_control_kind(led->flow_control) << 4;
 	piece.conn->expires = packet->now + lb_timeout_ms(ctx, lb_image(ctx), 0, LB_TIMEOUT_FRAGMENT);
 	lb_conn_publish(&piece, 0, LB_CONN_FRAGMENT);
 	return 1;
 }
 
 /*
- * Enter where this first fragment's later ones go: to the flow of this index and control word. 0 when the table is full,
- * or another enters it.
+ * Enter where this first fragment's later ones go: to the flow of this index and control word. Without a flow (index
+ * LB_CONN_NOBODY) the word has the destination's id where a flow's tag is, and the method where its kind is. 0 when the
+ * table is full, or another enters it.
  */
 LB_SUBPROGRAM int lb_enter_fragment(struct lb_ctx *ctx, const struct lb_packet *packet, u32 index, u64 control)
 {

@@ -20,7 +20,8 @@ enum {
 enum lb_key_kind {
 	LB_KEY_FLOW,
 	LB_KEY_FRAGMENT,
-	LB_KEY_CACHE, /* see local.h */
+	LB_KEY_CACHE,	 /* see local.h */
+	LB_KEY_TEMPLATE, /* see persist.h */
 };
 
 struct lb_key {

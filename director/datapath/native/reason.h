@@ -48,6 +48,7 @@ enum lb_verdict {
 	X(NEW_STATELESS, TRANSMIT,                                                                                     \
 	  "opened a connection, to the server that its address and port choose: places are scarce")                    \
 	X(STATELESS, TRANSMIT, "forwarded without a connection, to the server that its address and port choose")       \
+	X(ONCE, TRANSMIT, "forwarded by itself: its service schedules each datagram anew (one-packet scheduling)")     \
 	X(REPLY, TRANSMIT, "a NAT server's reply, sent on to the client")                                              \
 	X(FRAGMENT, TRANSMIT, "a later fragment, forwarded after its first")                                           \
 	X(ICMP_RELATED, TRANSMIT, "an ICMP error, forwarded along the connection it is about")                         \

@@ -22,7 +22,9 @@ from tests.packets.cases import (
     nat,
     offload,
     offload_ipv6,
+    one_packet,
     passing,
+    persistence,
     sctp,
     states,
     thresholds,
@@ -54,6 +56,8 @@ ROOMS = (
     any_port,
     sctp,
     defences,
+    persistence,
+    one_packet,
 )
 CASES: tuple[Case, ...] = tuple(
     Case(f"{room.__name__.rpartition('.')[2]}: {case.name}", case.setting, case.steps)

@@ -22,9 +22,12 @@ from tests.packets.case import (
 from tests.packets.checksum import ETHERNET, ones_sum
 from tests.packets.model import sctp
 from tests.packets.model.departure import Forwarder, dropped, passed, transmitted
+from tests.packets.model.schedulers import Real
 from tests.packets.model.table import (
     FRAGMENT_MS,
+    FTP,
     FTP_DATA,
+    UDP,
     Ends,
     Flow,
     Fragment,
@@ -35,6 +38,7 @@ from tests.packets.model.table import (
     sent,
 )
 from tests.packets.model.tcp import Seen, step, timeout_ms
+from tests.packets.model.templates import Template, template_key
 from tests.packets.network import Setting
 
 FIRST_STEP_MS = 3000
@@ -71,7 +75,7 @@ class Model:
         self.table.sweep(self.now)
         address, port = destination.split(":")
         real = self.table.services[service].reals[address, int(port)]
-        return DestinationCounts(real.counts, real.active, real.inactive)
+        return DestinationCounts(real.counts, real.active, real.inactive, real.persistent)
 
     def handle(self, arrival: Arrival, now: int) -> Answer:
         self.now = now
@@ -91,12 +95,12 @@ class Model:
         ends = _ends(frame[IP])
         flow = self.table.find(ends, self.now)
         if flow is not None and self._is_over(flow, frame):
-            self.table.close(flow)
+            self.table.close(flow, self.now)
             flow = None
         if flow is not None and not flow.real.present:
             if not self.setting.configuration.tunables.expire_nodest_conn:
                 return dropped("dest_removed")
-            self.table.close(flow)
+            self.table.close(flow, self.now)
             flow = None
         if flow is not None:
             return self._inward(flow, arrival, frame, "hit")
@@ -121,7 +125,7 @@ class Model:
             mode & 2 and flow.state is State.FIN_WAIT and half_seen
         )
 
-    def _schedule(self, service: Service, arrival: Arrival, frame: Packet) -> Answer:
+    def _schedule(self, service: Service, arrival: Arrival, frame: Packet) -> Answer:  # noqa: C901
         if _is_martian(frame[IP]):
             return dropped("bad_source")
         flags = str(frame[TCP].flags) if frame[IP].proto == 6 else ""
@@ -142,7 +146,12 @@ class Model:
                 return refusal
         if self._is_dropped():
             return dropped("defence")
-        real = None if from_ftp else service.schedule.choose(frame[IP].dst)
+        template = None if from_ftp else self._template(service, frame)
+        real = template.real if template is not None else None
+        if not from_ftp and service.persistence is None:
+            real = service.schedule.choose(frame[IP].dst)
+        if real is None and service.key.port == FTP != frame[IP].payload.dport:
+            return transmitted("rst_sent", arrival.interface, Departure(bytes(transform.reset_for(frame))))
         if real is None:
             error = transform.unreachable_port(frame)
             return self.forwarder.error(arrival, frame, self.now, "no_dest", error)
@@ -155,9 +164,15 @@ class Model:
             client_macs=(frame.dst, frame.src),
             state=State.UDP if frame[IP].proto == 17 else State.NONE,
             expires=self.now + FIRST_STEP_MS,
+            template=template,
         )
         self.table.open(flow)
         service.counts, real.counts = opened(service.counts), opened(real.counts)
+        if service.one_packet and frame[IP].proto == UDP:
+            self.table.close(flow, self.now)
+            self._count_in(flow, frame)
+            self._remember_fragments(flow, frame, backwards=False)
+            return self.forwarder.inward(flow, arrival, frame, self.now, "once")
         return self._inward(flow, arrival, frame, "new")
 
     def _refusal(self, arrival: Arrival, frame: Packet) -> Answer | None:
@@ -170,6 +185,32 @@ class Model:
             return None
         error = transform.unreachable_protocol(frame)
         return self.forwarder.error(arrival, frame, self.now, "no_association", error)
+
+    def _template(self, service: Service, frame: Packet) -> Template | None:
+        """Find or make what keeps this client at its destination; wound up for its new connection."""
+        held = service.persistence
+        if held is None:
+            return None
+        key = template_key(service.key, held, _ends(frame[IP]))
+        found = self.table.template(key, self.now)
+        if found is not None and self._serves(found.real):
+            found.expires = self.now + found.timeout
+            return found
+        if found is not None:
+            found.ended = True
+        real = service.schedule.choose(frame[IP].dst)
+        if real is None:
+            return None
+        port = (real.port or key[3]) if key[3] else 0
+        made = Template(key, real, port, 1000 * held.timeout, self.now + 1000 * held.timeout)
+        self.table.templates.append(made)
+        real.persistent += 1
+        real.gained()
+        return made
+
+    def _serves(self, real: Real) -> bool:
+        tunables = self.setting.configuration.tunables
+        return real.present and (real.weight > 0 or not tunables.expire_quiescent_template)
 
     def _inward(self, flow: Flow, arrival: Arrival, frame: Packet, reason: str) -> Answer:
         flow.interface, flow.client_macs = arrival.interface, (frame.dst, frame.src)
@@ -190,13 +231,17 @@ class Model:
         return self.forwarder.outward(flow, arrival, frame, "reply")
 
     def _step(self, flow: Flow, frame: Packet, seen: Seen) -> None:
-        lives = timeout_ms
+        before, lives = flow.state, timeout_ms
         if frame[IP].proto == 6:
             secure = self.setting.configuration.tunables.secure_tcp == 3
             flow.enter(step(flow.state, seen, str(frame[TCP].flags), secure=secure))
         elif frame[IP].proto == 132:
             flow.enter(sctp.step(flow.state, seen, _event(frame)))
             lives = sctp.timeout_ms
+        answered = flow.state is State.UDP and seen is Seen.OUTPUT
+        established = flow.state is State.ESTABLISHED is not before
+        if flow.template is not None and (answered or established):
+            flow.template.assured = True
         flow.expires = self.now + lives(self._timeouts(flow), flow.state)
 
     def _timeouts(self, flow: Flow) -> Timeouts:
@@ -219,7 +264,8 @@ class Model:
         known = self.table.fragments.get(_pieces(frame))
         if known is None or known.expires <= self.now:
             return passed("fragment_unknown")
-        if self.table.find(known.flow.ends, self.now) is not known.flow:
+        once = known.flow.service.one_packet and known.flow.ends[0] == UDP
+        if not once and self.table.find(known.flow.ends, self.now) is not known.flow:
             return passed("fragment_unknown")
         if not known.backwards and not known.flow.real.present:
             return dropped("dest_removed")

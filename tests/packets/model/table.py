@@ -19,6 +19,7 @@ from director.model import (
 from tests.packets.case import Counts, Entry, State
 from tests.packets.model.schedulers import Real, Schedule
 from tests.packets.model.tcp import ACTIVE
+from tests.packets.model.templates import Key, Template
 
 Ends = tuple[int, str, int, str, int]  # protocol, source, port, destination, port
 FRAGMENT_MS = 30_000
@@ -36,6 +37,7 @@ class Service:
     counts: Counts = field(default_factory=Counts)
     present: bool = True
     persistence: Persistence | None = None
+    one_packet: bool = False
 
 
 @dataclass(slots=True)
@@ -50,6 +52,7 @@ class Flow:
     client_macs: tuple[str, str]
     state: State
     expires: int
+    template: Template | None = None
 
     @property
     def reply_ends(self) -> Ends:
@@ -59,6 +62,9 @@ class Flow:
     @property
     def port(self) -> int:
         """The port that it has behind the director."""
+        key = self.service.key
+        if self.template is not None and key.port in (0, FTP) and self.ends[4] != key.port:
+            return self.ends[4]
         return self.real.port or self.ends[4]
 
     def enter(self, state: State) -> None:
@@ -88,6 +94,7 @@ class Table:
         self.replies: dict[Ends, Flow] = {}
         self.fragments: dict[tuple[str, str, int, int], Fragment] = {}
         self.marks: tuple[MarkRule, ...] = ()
+        self.templates: list[Template] = []
 
     def apply(self, configuration: Configuration) -> None:
         self.marks = configuration.marks
@@ -143,18 +150,34 @@ class Table:
         if flow.method is ForwardingMethod.NAT:
             self.replies[flow.reply_ends] = flow
         flow.real.gained()
+        if flow.template is not None:
+            flow.template.flows += 1
 
-    def close(self, flow: Flow) -> None:
+    def close(self, flow: Flow, now: int) -> None:
         flow.enter(State.NONE)
         flow.real.inactive -= 1
         flow.real.lost()
+        if flow.template is not None:
+            flow.template.wind(now)
+            flow.template.flows -= 1
         del self.flows[flow.ends]
         if self.replies.get(flow.reply_ends) is flow:
             del self.replies[flow.reply_ends]
 
     def sweep(self, now: int) -> None:
         for flow in [flow for flow in self.flows.values() if flow.expires <= now]:
-            self.close(flow)
+            self.close(flow, now)
+        for template in tuple(self.templates):
+            template.wind(now)
+            if template.expires <= now:
+                self.templates.remove(template)
+                template.real.persistent -= 1
+
+    def template(self, key: Key, now: int) -> Template | None:
+        """Find the template that serves a client."""
+        self.sweep(now)
+        found = (template for template in self.templates if template.key == key and not template.ended)
+        return next(found, None)
 
     def entries(self, now: int) -> Iterator[Entry]:
         self.sweep(now)
@@ -168,10 +191,14 @@ class Table:
                 state=flow.state,
                 expires=round((flow.expires - now) / 1000),
             )
+        for template in self.templates:
+            yield Entry(
+                template.key[0], *template.ends, template.state, round((template.expires - now) / 1000)
+            )
 
     def _alive(self, flow: Flow | None, now: int) -> Flow | None:
         if flow is not None and flow.expires <= now:
-            self.close(flow)
+            self.close(flow, now)
             return None
         return flow
 
@@ -183,7 +210,7 @@ class Table:
 
 def _update(service: Service, wanted: VirtualService) -> None:
     """Bring a service's list to what is wanted, one destination after the other as an operator would."""
-    service.persistence = wanted.persistence
+    service.persistence, service.one_packet = wanted.persistence, wanted.one_packet
     by_name = {(str(d.address), d.port): d for d in wanted.destinations}
     for real in tuple(service.schedule.reals):
         if (real.address, real.port) not in by_name:
