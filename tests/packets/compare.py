@@ -2,8 +2,8 @@
 """Hold a host's answer against what was wanted, byte for byte, and show the difference as packets.
 
 Three freedoms only: where the director chooses the IPv4 identification itself, any will do, and any source
-port of a GUE tunnel; and a checksum may leave undone where the offload metadata says so, since the bytes on the
-wire are what counts.
+port of a GUE tunnel; and a checksum may leave undone where the offload metadata says so, since the bytes on
+the wire are what counts.
 """
 
 from __future__ import annotations

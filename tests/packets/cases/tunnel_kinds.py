@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from netaddr import IPAddress
 from scapy.layers.inet import IP, UDP
@@ -71,12 +72,12 @@ class Way:
 WAYS = tuple(Way(inner, outer, kind) for inner in FAMILIES for outer in FAMILIES for kind in KINDS)
 
 
-def tcp(family: int, bits: str, payload: bytes = b"", **ip: object) -> Packet:
+def tcp(family: int, bits: str, payload: bytes = b"", **ip: Any) -> Packet:
     made = frames.tcp if family == 4 else frames_ipv6.tcp
     return made(bits, payload, **ip)
 
 
-def sized(family: int, length: int, **ip: object) -> Packet:
+def sized(family: int, length: int, **ip: Any) -> Packet:
     headers = 40 if family == 4 else 60
     return tcp(family, "A", bytes(number % 251 for number in range(length - headers)), **ip)
 
@@ -128,7 +129,8 @@ def too_big(way: Way, frame: Packet) -> Packet:
 
 def headers() -> Iterator[Case]:
     for way in WAYS:
-        marked = tcp(way.inner, "A", **({"tos": 0xFF} if way.inner == 4 else {"tc": 0xFF}))
+        mark: dict[str, Any] = {"tos": 0xFF} if way.inner == 4 else {"tc": 0xFF}
+        marked = tcp(way.inner, "A", **mark)
         frames_ = (tcp(way.inner, "S"), tcp(way.inner, "PA", b"x"), marked)
         yield Case(
             f"{way}: every packet is wrapped, and keeps all that it is",
