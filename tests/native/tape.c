@@ -83,7 +83,18 @@ void tape_mend(u8 *frame, u32 length)
 	memcpy(frame + LB_ETH_HLEN + 10, &word, sizeof(word));
 }
 
-/* What leaves must be an IPv4 frame that says its own length, with a right header checksum. */
+static void tape_hold_ipv6(const u8 *frame, u32 length)
+{
+	struct lb_ipv6 ip;
+
+	if (length < LB_ETH_HLEN + sizeof(ip))
+		tape_fail("a frame left that is shorter than its headers");
+	memcpy(&ip, frame + LB_ETH_HLEN, sizeof(ip));
+	if (lb_ntohs(ip.payload_length) != length - LB_ETH_HLEN - sizeof(ip))
+		tape_fail("a frame left whose length is not the packet's");
+}
+
+/* What leaves must be an IP frame that says its own length, IPv4's with a right header checksum. */
 static void tape_hold_frame(const u8 *frame, u32 length)
 {
 	struct lb_ipv4 ip;
@@ -93,6 +104,10 @@ static void tape_hold_frame(const u8 *frame, u32 length)
 	if (length < LB_ETH_HLEN + sizeof(ip))
 		tape_fail("a frame left that is shorter than its headers");
 	memcpy(&ip, frame + LB_ETH_HLEN, sizeof(ip));
+	if (ip.version_ihl >> 4 == 6) {
+		tape_hold_ipv6(frame, length);
+		return;
+	}
 	if (lb_ntohs(ip.total_length) != length - LB_ETH_HLEN)
 		tape_fail("a frame left whose length is not the packet's");
 	for (u32 at = 0; at < (u32)(ip.version_ihl & 0xf) * 4; at += sizeof(word)) {
