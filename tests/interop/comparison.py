@@ -14,11 +14,12 @@ from director.config.errors import ConfigError
 from director.model import ForwardingMethod
 from director.model.service import endpoint
 from tests.interop import parsed, recording
-from tests.interop.deliberate import DIFFERENCES, OWN_ERRORS, Deliberate, Seen
+from tests.interop.deliberate import CUT, DIFFERENCES, OWN_ERRORS, Deliberate
 from tests.interop.exchange import Exchange, Inject
 from tests.interop.guard import lingering
 from tests.interop.normal import disagreements
 from tests.interop.parsed import Endpoint
+from tests.interop.recognised import Seen, is_cut
 from tests.interop.recording import Counters, Reaction, Recorded
 from tests.interop.replay import Director
 from tests.interop.topics import PENDING, TOPICS
@@ -84,6 +85,8 @@ def compared(topic: str, name: str) -> Comparison:
         counters = director.counters()
         if kernel.counters != counters and _without_own_errors(exchange, kernel) == counters:
             meant[COUNTERS] = OWN_ERRORS
+        elif kernel.counters != counters and any(is_cut(step) for _, step in exchange.injections()):
+            meant[COUNTERS] = CUT
         elif kernel.counters != counters:
             unexplained[COUNTERS] = ("counters",)
     return Comparison(meant, unexplained)
@@ -99,13 +102,14 @@ def occurrences() -> Mapping[str, int]:
 def _sights(exchange: Exchange, kernel: Recorded, ours: tuple[Reaction, ...]) -> Iterator[Seen]:
     """Put together what is to be judged of each frame."""
     before: tuple[Inject, ...] = ()
+    earlier: tuple[Reaction, ...] = ()
     left: frozenset[Endpoint] = frozenset()
     last = exchange.setting
     for (setting, step), theirs, own in zip(exchange.injections(), kernel.reactions, ours, strict=True):
         left |= lingering(last, setting)
         respects = disagreements(theirs, own, step.frame)
-        yield Seen(setting, step, theirs, own, respects, before, left)
-        before, last = (*before, step), setting
+        yield Seen(setting, step, theirs, own, respects, before, earlier, left)
+        before, earlier, last = (*before, step), (*earlier, theirs), setting
 
 
 def _without_own_errors(exchange: Exchange, kernel: Recorded) -> Counters:

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the director does otherwise than kernel IPVS, and how each such difference is recognised.
+"""Where the director does otherwise than kernel IPVS, on purpose, and why.
 
-A rule says of one frame's reactions whether their difference is that one. A difference that no rule
-recognises fails the comparison; so does a rule that recognises nothing. docs/ipvs-parity.md prints the
-reasons.
+Each difference has a rule that recognises it (recognised.py). A difference that no rule recognises fails the
+comparison; so does a rule that recognises nothing. docs/ipvs-parity.md prints the reasons.
 """
 
 from __future__ import annotations
@@ -11,39 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from netaddr import IPAddress
-from scapy.layers.inet import IP
-from scapy.layers.l2 import ARP, Ether
-
-from director.model.service import endpoint
-from tests.interop import parsed
-from tests.interop.exchange import Inject
-from tests.interop.families import FAMILIES
-from tests.interop.guard import Owner, is_among, is_served, owner, translated
-from tests.interop.parsed import Endpoint, Parsed
-from tests.interop.recording import Out, Reaction
-from tests.packets.checksum import ETHERNET, with_header_checksum
-from tests.packets.network import DIRECTOR, VIP, Setting
-
-IPIP = 4
-DIRECTORS = frozenset(family.director for family in FAMILIES)
-SOURCE_ROUTES = {3, 9}  # loose and strict, without the copy flag and the class
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A frame, both reactions to it, and the respects in which they differ.
-
-    `before` is what arrived earlier; `lingering` are translated servers that services had and have no more.
-    """
-
-    setting: Setting
-    step: Inject
-    kernel: Reaction
-    ours: Reaction
-    respects: tuple[str, ...]
-    before: tuple[Inject, ...]
-    lingering: frozenset[Endpoint]
+from tests.interop.recognised import (
+    Seen,
+    behind_extensions,
+    ends_within_its_header,
+    has_a_twin,
+    has_a_wrong_checksum,
+    has_options_to_fill,
+    has_options_to_obey,
+    in_fragments,
+    is_a_servers_own,
+    is_about_a_tunnel,
+    is_an_error_of_a_servers,
+    is_from_the_director,
+    is_nobodys,
+    is_of_a_deleted_service,
+    is_source_routed,
+    is_wrongly_summed_sctp,
+    lacks_ports,
+    quotes_a_later_fragment,
+    shows_in_no_frame,
+    waits_for_the_vips_mac,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,109 +46,6 @@ class Deliberate:
     rule: Callable[[Seen], bool]
 
 
-def is_fragment(step: Inject) -> bool:
-    packet = parsed.frame(step.frame)
-    return packet is not None and packet.is_fragment
-
-
-def _in_fragments(seen: Seen) -> bool:
-    if is_fragment(seen.step):
-        return True
-    return "frames" not in seen.respects and any(map(is_fragment, seen.before))
-
-
-def _has_options_to_fill(seen: Seen) -> bool:
-    if seen.respects != ("frames",) or seen.step.frame[ETHERNET] & 15 == 5:
-        return False
-    return _without_options(seen.kernel.out) == _without_options(seen.ours.out)
-
-
-def _without_options(out: tuple[Out, ...]) -> list[tuple[int, bytes]]:
-    """Blank the options of each packet, and of the one in a tunnel."""
-    blanked = []
-    for interface, frame in out:
-        at = ETHERNET + 20 if frame[ETHERNET + 9] == IPIP else ETHERNET
-        header = (frame[at] & 15) * 4
-        blank = frame[: at + 20] + b"\1" * (header - 20) + frame[at + header :]
-        blanked.append((interface, with_header_checksum(blank, at)))
-    return blanked
-
-
-def _is_source_routed(seen: Seen) -> bool:
-    frame = Ether(seen.step.frame)
-    options = {option.option for option in frame[IP].options} if IP in frame else set()
-    return bool(options & SOURCE_ROUTES) and not seen.kernel.out
-
-
-def _is_from_the_director(seen: Seen) -> bool:
-    packet = parsed.frame(seen.step.frame)
-    return packet is not None and packet.source in DIRECTORS and not seen.kernel.out
-
-
-def _is_a_servers_own(seen: Seen) -> bool:
-    """The kernel routed it on as it was; we kept it."""
-    packet = parsed.frame(seen.step.frame)
-    if packet is None or not packet.has_ports() or seen.respects != ("frames",) or seen.ours.out:
-        return False
-    left = [found.source for _, frame in seen.kernel.out if (found := parsed.frame(frame))]
-    return left == [packet.source] and is_among(packet.ends()[0], translated(seen.setting) | seen.lingering)
-
-
-def _is_of_a_deleted_service(seen: Seen) -> bool:
-    if (
-        seen.respects != ("frames",)
-        or owner(seen.step.frame, seen.setting, seen.lingering) is not Owner.STACK
-    ):
-        return False
-    packet = parsed.frame(seen.step.frame)
-    orphans = {
-        entry.client
-        for entry in seen.kernel.entries
-        if not is_served((entry.protocol, *end_of(entry.virtual)), seen.setting)
-    }
-    return packet is not None and any(
-        endpoint(IPAddress(address), port) in orphans for _, address, port in packet.ends()
-    )
-
-
-def _quotes_a_later_fragment(seen: Seen) -> bool:
-    quoted = _quoted(seen.step)
-    return quoted is not None and quoted.offset > 0 and not seen.ours.out
-
-
-def _waits_for_the_vips_mac(seen: Seen) -> bool:
-    asked = [Ether(frame)[ARP].pdst for _, frame in seen.kernel.out if ARP in Ether(frame)]
-    return seen.respects == ("frames",) and asked == [VIP] and len(seen.ours.out) == 1
-
-
-def _is_about_a_tunnel(seen: Seen) -> bool:
-    """An error about an outer packet, or a packet for a tunnel of which the kernel has had such an error."""
-    if not any(_quotes_tunnel(step) for step in (*seen.before, seen.step)):
-        return False
-    return seen.respects == ("frames",)
-
-
-def _quotes_tunnel(step: Inject) -> bool:
-    quoted = _quoted(step)
-    return quoted is not None and quoted.protocol == IPIP and quoted.source == DIRECTOR
-
-
-def _quoted(step: Inject) -> Parsed | None:
-    """Return the packet that an ICMP error quotes."""
-    packet = parsed.frame(step.frame)
-    return packet.quoted() if packet else None
-
-
-def end_of(text: str) -> tuple[str, int]:
-    """Split what model.endpoint() put together."""
-    address, _, port = text.rpartition(":")
-    return address.strip("[]"), int(port)
-
-
-def _shows_in_no_frame(_seen: Seen) -> bool:
-    return False
-
-
 RESETS = "[decision 0005](decisions/0005-answers-for-the-stack.md)"
 OWN_ERRORS = Deliberate(
     what="OutPkts and OutBytes of DR and TUN servers",
@@ -168,7 +53,15 @@ OWN_ERRORS = Deliberate(
     director="counts what servers send, so they stay 0",
     why="an error is no reply",
     counted=True,
-    rule=_shows_in_no_frame,
+    rule=shows_in_no_frame,
+)
+CUT = Deliberate(
+    what="IPv6 packets that end within their transport header, behind the ports",
+    kernel="forwards them, and counts them where it can not",
+    director="drops them",
+    why="the server would drop them; IPv4's are dropped by both",
+    counted=True,
+    rule=ends_within_its_header,
 )
 DIFFERENCES = (
     Deliberate(
@@ -177,7 +70,7 @@ DIFFERENCES = (
         director="forwards them",
         why="a kernel's fault",
         counted=False,
-        rule=_waits_for_the_vips_mac,
+        rule=waits_for_the_vips_mac,
     ),
     Deliberate(
         what="IPv4 fragments",
@@ -186,7 +79,7 @@ DIFFERENCES = (
         "packet together. What comes before its first fragment is the stack's",
         why="nothing is held, so nothing can be exhausted; networks rarely reorder fragments",
         counted=True,
-        rule=_in_fragments,
+        rule=in_fragments,
     ),
     Deliberate(
         what="IP options that routers fill in (record route, timestamp)",
@@ -194,7 +87,73 @@ DIFFERENCES = (
         director="forwards options as they are",
         why="a director is not to be seen on the way, and options cost every packet a look",
         counted=False,
-        rule=_has_options_to_fill,
+        rule=has_options_to_fill,
+    ),
+    Deliberate(
+        what="IPv6 hop-by-hop options",
+        kernel="its host obeys them: drops or reports a packet with an option that says so",
+        director="forwards them as they are",
+        why="the servers' own hosts obey them",
+        counted=True,
+        rule=has_options_to_obey,
+    ),
+    Deliberate(
+        what="states of TCP connections whose IPv6 segments have extension headers",
+        kernel="takes the first extension header for TCP's, and its bytes for flags",
+        director="finds the TCP header",
+        why="a kernel's fault",
+        counted=True,
+        rule=behind_extensions,
+    ),
+    Deliberate(
+        what="ICMPv6 errors from NAT servers, and from routers on the way to them",
+        kernel="drops them, since it sums them up without the pseudo-header, unless the device has "
+        "verified the checksum",
+        director="translates them",
+        why="a kernel's fault",
+        counted=True,
+        rule=is_an_error_of_a_servers,
+    ),
+    Deliberate(
+        what="ICMPv6 errors with a wrong checksum",
+        kernel="forwards them",
+        director="drops them",
+        why="the server would drop them",
+        counted=True,
+        rule=has_a_wrong_checksum,
+    ),
+    CUT,
+    Deliberate(
+        what="SCTP packets with a wrong checksum by NAT",
+        kernel="computes the checksum anew, and so makes a right one of it",
+        director="changes it by what it changes in the packet, so a wrong one stays wrong",
+        why="what was damaged on the way must not arrive as if it were whole",
+        counted=False,
+        rule=is_wrongly_summed_sctp,
+    ),
+    Deliberate(
+        what="SCTP packets too short for ports",
+        kernel="drops them",
+        director="leaves them to the stack, which knows no SCTP and says so",
+        why="what has no port belongs to no service",
+        counted=False,
+        rule=lacks_ports,
+    ),
+    Deliberate(
+        what="replies of a NAT server that fit two connections (two services translate to one port of it)",
+        kernel="takes the connection that was opened last",
+        director="takes the one that was opened first",
+        why="the server can not tell them apart either",
+        counted=True,
+        rule=has_a_twin,
+    ),
+    Deliberate(
+        what="IPv6 packets from `::`, from IPv4-mapped addresses and from the VIP itself",
+        kernel="forwards or answers them",
+        director="drops them",
+        why="no answer could reach their sender; of IPv4 both drop the like",
+        counted=True,
+        rule=is_nobodys,
     ),
     Deliberate(
         what="source routes (IP options)",
@@ -202,7 +161,7 @@ DIFFERENCES = (
         director="forwards them as they are",
         why="the servers' own hosts drop them",
         counted=True,
-        rule=_is_source_routed,
+        rule=is_source_routed,
     ),
     Deliberate(
         what="packets from outside that claim to come from the director's own address",
@@ -210,7 +169,7 @@ DIFFERENCES = (
         director="drops them if they claim the VIP that they go to, else forwards them",
         why="the data path does not know the host's other addresses",
         counted=True,
-        rule=_is_from_the_director,
+        rule=is_from_the_director,
     ),
     Deliberate(
         what="ICMP errors about a tunnel's outer packet",
@@ -218,7 +177,7 @@ DIFFERENCES = (
         director="leaves them to the stack",
         why="a limit: the way back to a TUN client is not kept. Give the route to the server its real MTU",
         counted=True,
-        rule=_is_about_a_tunnel,
+        rule=is_about_a_tunnel,
     ),
     Deliberate(
         what="ICMP errors that quote a later fragment",
@@ -226,7 +185,7 @@ DIFFERENCES = (
         director="leaves them to the stack",
         why="a later fragment has no ports",
         counted=True,
-        rule=_quotes_a_later_fragment,
+        rule=quotes_a_later_fragment,
     ),
     Deliberate(
         what="segments from a NAT server's service port outside any connection",
@@ -234,7 +193,7 @@ DIFFERENCES = (
         director="keeps them",
         why=f"{RESETS}: the stack must not see a NAT server's replies",
         counted=False,
-        rule=_is_a_servers_own,
+        rule=is_a_servers_own,
     ),
     Deliberate(
         what="packets of connections whose service was deleted",
@@ -242,7 +201,7 @@ DIFFERENCES = (
         director="leaves them to the stack, which answers: a client gets a reset at once",
         why=f"{RESETS}: an answer is better than silence",
         counted=True,
-        rule=_is_of_a_deleted_service,
+        rule=is_of_a_deleted_service,
     ),
     OWN_ERRORS,
 )

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from scapy.layers.inet import IP
-from scapy.layers.l2 import Ether
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
 from scapy.packet import Raw
 
 from tests.interop.recording import Out
 from tests.packets.case import Packet
 
-IPIP, TCP, UDP = 4, 6, 17
+IP_IN_IP, TCP, UDP, FRAGMENT = (4, 41), 6, 17, 44
+ETHERNET = 14
 Delivered = tuple[int, str, bytes]  # interface, MAC and packet
 Pieces = dict[tuple[str, str, int, int], list[Packet]]
 
@@ -31,16 +32,25 @@ class Receiver:
 
     def packets(self, out: Iterable[Out]) -> Iterator[Delivered]:
         for interface, frame in out:
-            ethernet = Ether(frame)
-            packet = whole(ethernet[IP], self.outer)
-            if packet is not None and packet.proto == IPIP:
-                packet = whole(IP(bytes(packet.payload)), self.inner)
-            if packet is not None and packet.proto in (TCP, UDP):
-                yield interface, ethernet.dst, bytes(packet)
+            packet = whole(read(frame[ETHERNET:]), self.outer)
+            if packet is not None and _protocol(packet) in IP_IN_IP:
+                packet = whole(read(bytes(packet.payload)), self.inner)
+            if packet is not None and _protocol(packet) in (TCP, UDP):
+                yield interface, frame[:6].hex(":"), bytes(packet)
+
+
+def read(data: bytes) -> Packet:
+    return IPv6(data) if data[0] >> 4 == 6 else IP(data)
+
+
+def _protocol(packet: Packet) -> int:
+    return int(packet.nh if packet.version == 6 else packet.proto)
 
 
 def whole(packet: Packet, pieces: Pieces) -> Packet | None:
     """Return the packet, or what it completes, or None when parts are still to come."""
+    if packet.version == 6:
+        return _whole_ipv6(packet, pieces)
     if not packet.flags & 1 and not packet.frag:
         return packet
     key = (packet.src, packet.dst, packet.proto, packet.id)
@@ -60,3 +70,27 @@ def whole(packet: Packet, pieces: Pieces) -> Packet | None:
 
 def _end(part: Packet) -> int:
     return int(part.frag * 8 + part.len - part.ihl * 4)
+
+
+def _whole_ipv6(packet: Packet, pieces: Pieces) -> Packet | None:
+    """The same of IPv6, where the fragment header comes first of all extension headers here."""
+    if packet.nh != FRAGMENT:
+        return packet
+    header = packet[IPv6ExtHdrFragment]
+    key = (packet.src, packet.dst, int(header.nh), int(header.id))
+    parts = sorted((*pieces.pop(key, ()), packet), key=_offset)
+    body = b""
+    for part in parts:
+        if _offset(part) == len(body):
+            body += bytes(part[IPv6ExtHdrFragment].payload)
+    last = parts[-1][IPv6ExtHdrFragment]
+    if last.m or len(body) != _offset(parts[-1]) + len(bytes(last.payload)):
+        pieces[key] = parts
+        return None
+    first = parts[0]
+    made = IPv6(src=first.src, dst=first.dst, tc=first.tc, fl=first.fl, hlim=first.hlim, nh=header.nh)
+    return IPv6(bytes(made / Raw(body)))
+
+
+def _offset(part: Packet) -> int:
+    return int(part[IPv6ExtHdrFragment].offset) * 8

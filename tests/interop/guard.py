@@ -35,7 +35,7 @@ def owner(frame: bytes, setting: Setting, lingering: frozenset[Endpoint] = froze
     packet = parsed(frame)
     if packet is None:
         return Owner.STACK
-    if packet.offset or (packet.is_fragment and not packet.has_ports()):
+    if packet.offset or (packet.more and not packet.has_ports()):
         return Owner.SHARED if _may_be_ours(packet, setting) else Owner.STACK
     if packet.protocol in (ICMP, ICMPV6):
         return Owner.SHARED if _quotes_ours(packet, setting) else Owner.STACK

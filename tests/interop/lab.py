@@ -34,7 +34,12 @@ def network(addresses: tuple[str, ...]) -> dict[str, Any]:
         ]
     for family in FAMILIES:
         commands += _ways(family)
-    return {"before": dict(_quiet()), "ip": commands, "after": _routing()}
+    return {
+        "before": dict(_quiet()),
+        "ip": commands,
+        "unfinished": [f"{name}0" for name, _ in PAIRS],
+        "after": _routing(),
+    }
 
 
 def _own(name: str) -> Iterator[str]:

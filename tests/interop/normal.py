@@ -17,7 +17,6 @@ from tests.packets.checksum import ETHERNET, put, with_header_checksum
 from tests.packets.tunnels import without_choice
 
 DONT_FRAGMENT = 0x4000
-ICMPV6 = 58
 FRAGMENT = 44
 LATE = range(3)  # seconds
 
@@ -37,7 +36,7 @@ FREEDOMS: Mapping[str, str] = MappingProxyType(
         "Identification of the fragments of an IPv6 packet that the director makes (outer header)": (
             "each side chooses it; the fragments of one packet must still share it"
         ),
-        "IPv6 flow label of an ICMPv6 error that the director makes": (
+        "IPv6 flow label of an answer that the director makes (ICMPv6 error, reset)": (
             "the kernel's is a hash with a secret of the host; RFC 6437 leaves it to the sender"
         ),
         "Remaining time of a connection": (
@@ -83,9 +82,8 @@ def _renumbered(frame: bytes, arrived: bytes, chosen: dict[bytes, int]) -> bytes
 
 
 def _unlabelled(frame: bytes, arrived: bytes) -> bytes:
-    """Blank the flow label of an ICMPv6 packet that is not the one that arrived."""
-    its_own = frame[ETHERNET + 8 : ETHERNET + 24] != arrived[ETHERNET + 8 : ETHERNET + 24]
-    if frame[ETHERNET + 6] != ICMPV6 or not its_own:
+    """Blank the flow label of what goes back to where the frame that arrived came from."""
+    if frame[ETHERNET + 24 : ETHERNET + 40] != arrived[ETHERNET + 8 : ETHERNET + 24]:
         return frame
     label = bytes([frame[ETHERNET + 1] & 0xF0, 0, 0])
     return frame[: ETHERNET + 1] + label + frame[ETHERNET + 4 :]

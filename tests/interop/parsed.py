@@ -15,14 +15,17 @@ EXTENSIONS = (0, 43, 60, 135)  # hop-by-hop, routing, destination options, mobil
 FRAGMENT, AUTHENTICATION = 44, 51
 ICMP, ICMPV6 = 1, 58
 WITH_PORTS = (6, 17, 132)
-ERRORS = {4: (3, 4, 11), 6: (1, 2, 3)}  # ICMP types about a packet that IPVS looks at
+ERRORS = {4: (3, 4, 11), 6: range(128)}  # ICMP types about a packet that IPVS looks at
 
 Endpoint = tuple[int, str, int]  # protocol, address, port
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """An IP packet. `offset` is a fragment's, in bytes; `more` says that fragments follow."""
+    """An IP packet. `offset` is a fragment's, in bytes; `more` says that fragments follow.
+
+    `headers` are the numbers of IPv6 extension headers.
+    """
 
     version: int
     protocol: int
@@ -31,10 +34,11 @@ class Parsed:
     offset: int
     more: bool
     body: bytes
+    headers: tuple[int, ...] = ()
 
     @property
     def is_fragment(self) -> bool:
-        return self.more or self.offset > 0
+        return self.more or self.offset > 0 or FRAGMENT in self.headers
 
     def has_ports(self) -> bool:
         return self.protocol in WITH_PORTS and self.offset == 0 and len(self.body) >= 4
@@ -83,6 +87,7 @@ def _ipv4(data: bytes) -> Parsed:
 
 def _ipv6(data: bytes) -> Parsed:
     protocol, at, offset, more = data[6], 40, 0, False
+    headers: tuple[int, ...] = ()
     while protocol in (*EXTENSIONS, FRAGMENT, AUTHENTICATION) and len(data) >= at + 8 and not offset:
         length = (data[at + 1] + 1) * 8
         if protocol == FRAGMENT:
@@ -90,7 +95,7 @@ def _ipv6(data: bytes) -> Parsed:
             length, offset, more = 8, cut & 0xFFF8, bool(cut & 1)
         elif protocol == AUTHENTICATION:
             length = (data[at + 1] + 2) * 4
-        protocol, at = data[at], at + length
+        protocol, at, headers = data[at], at + length, (*headers, protocol)
     return Parsed(
         version=6,
         protocol=protocol,
@@ -99,4 +104,5 @@ def _ipv6(data: bytes) -> Parsed:
         offset=offset,
         more=more,
         body=data[at:],
+        headers=headers,
     )

@@ -26,7 +26,13 @@ from tests.interop.orders import commands
 from tests.interop.topics import TOPICS
 
 GUEST = Path(__file__).parent / "guest.py"
-PROGRAMS = {"linux.uml": "user-mode-linux", "modprobe": "kmod", "ipvsadm": "ipvsadm", "ip": "iproute2"}
+PROGRAMS = {
+    "linux.uml": "user-mode-linux",
+    "modprobe": "kmod",
+    "ipvsadm": "ipvsadm",
+    "ip": "iproute2",
+    "ethtool": "ethtool",
+}
 MINUTES = 40
 STACK_AT_ONCE = 100  # frames
 
@@ -42,7 +48,7 @@ def main(topics: tuple[str, ...]) -> None:
     frames = stack_frames(exchange for each in TOPICS.values() for exchange in each)
     job = {
         "modules": MODULES,
-        "network": network(addresses(exchanges)),
+        "network": network(addresses([each for some in TOPICS.values() for each in some])),
         "exchanges": [*map(described, exchanges), *map(bare, chunks(tuple(frames.values())))],
     }
     kernel, said = ask(job)

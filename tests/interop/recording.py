@@ -141,7 +141,10 @@ def _reactions(answers: Iterable[Mapping[str, Any]], arrived: Iterable[bytes]) -
 
 
 def _load(service: str, destination: str, active: str, inactive: str) -> Load:
-    return _service_in_hex(service), _end(destination), int(active), int(inactive)
+    name, end = _service_in_hex(service), _end(destination)
+    if name.startswith("mark:") and end.startswith("["):
+        name = f"mark6:{name[5:]}"  # the kernel does not say a mark's family here
+    return name, end, int(active), int(inactive)
 
 
 def _entry(protocol: str, client: str, virtual: str, destination: str, state: str, expires: str) -> Entry:

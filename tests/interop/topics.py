@@ -13,6 +13,7 @@ from tests.interop.exchanges import (
     ipv6,
     ipv6_errors,
     lifetimes,
+    living,
     persistence,
     sctp,
     services,
@@ -56,24 +57,25 @@ OWN: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
         "local_node": tunnels.LOCAL,
         "nat_icmp_send": tunables.NAT_ICMP_SEND,
         "schedule_icmp": tunables.SCHEDULE_ICMP,
+        "drop_packet": tunables.DROP_PACKET,
         "secure_tcp": tunables.SECURE_TCP,
+        "timeouts": tunables.TIMEOUTS,
+        "conn_reuse": tunables.CONN_REUSE,
+        "scheduling": living.SCHEDULING,
+        "changes": living.CHANGES,
     }
 )
 # Put to a kernel; the data path can not do it yet. A topic that it can do has to be taken out.
 PENDING: tuple[str, ...] = (
-    "ipv6",
-    "ipv6_errors",
     "persistence",
     "one_packet",
     "thresholds",
     "marks",
-    "sharing",
-    "sctp",
     "outer_errors",
     "local_node",
     "nat_icmp_send",
     "schedule_icmp",
-    "secure_tcp",
+    "changes",
 )
 TOPICS: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
     {

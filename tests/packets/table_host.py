@@ -125,8 +125,8 @@ def counts(counters: Any) -> Counts:
 
 def key_of(service: str) -> ServiceKey:
     protocol, _, where = service.partition(":")
-    if protocol == "mark":
-        return ServiceKey.of_mark(int(where))
+    if protocol in ("mark", "mark6"):
+        return ServiceKey.of_mark(int(where), 6 if protocol == "mark6" else 4)
     address, port = parted(where)
     return ServiceKey(Protocol(protocol), address, port)
 

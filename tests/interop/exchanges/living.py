@@ -88,6 +88,14 @@ def hashes() -> Iterator[Exchange]:
         )
 
 
+def back(before: Setting, after: Setting) -> Setting:
+    """Return the setting as it was, with what had gone at the end: as an operator adds it again."""
+    (made,), (left,) = before.configuration.services, after.configuration.services
+    there = {each.endpoint for each in left.destinations}
+    ordered = sorted(made.destinations, key=lambda each: each.endpoint not in there)
+    return setting(replace(made, destinations=tuple(ordered)))
+
+
 def changes() -> Iterator[Exchange]:
     """A weight, a server, the scheduler: half the SYNs before, half after, and back."""
     for scheduler in SCHEDULERS:
@@ -101,7 +109,7 @@ def changes() -> Iterator[Exchange]:
             yield Exchange(
                 f"{scheduler.value}: {what}, and back",
                 before,
-                (*syns(4), Apply(after), *syns(5, 41000), Apply(before), *syns(5, 42000)),
+                (*syns(4), Apply(after), *syns(5, 41000), Apply(back(before, after)), *syns(5, 42000)),
             )
 
 
