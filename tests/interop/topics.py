@@ -75,7 +75,6 @@ PENDING: tuple[str, ...] = (
     "local_node",
     "nat_icmp_send",
     "schedule_icmp",
-    "changes",
 )
 TOPICS: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
     {
