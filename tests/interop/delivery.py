@@ -17,7 +17,9 @@ from scapy.packet import Raw
 from tests.interop.recording import Out
 from tests.packets.case import Packet
 
-IP_IN_IP, TCP, UDP, FRAGMENT = (4, 41), 6, 17, 44
+IP_IN_IP, TCP, UDP, FRAGMENT, GRE = (4, 41), 6, 17, 44, 47
+GRE_CHECKSUM = 0x80
+GUE_PORT = 6080  # in the exchanges
 ETHERNET = 14
 Delivered = tuple[int, str, bytes]  # interface, MAC and packet
 Pieces = dict[tuple[str, str, int, int], list[Packet]]
@@ -33,14 +35,27 @@ class Receiver:
     def packets(self, out: Iterable[Out]) -> Iterator[Delivered]:
         for interface, frame in out:
             packet = whole(read(frame[ETHERNET:]), self.outer)
-            if packet is not None and _protocol(packet) in IP_IN_IP:
-                packet = whole(read(bytes(packet.payload)), self.inner)
+            carried = b"" if packet is None else carried_by(packet)
+            if carried:
+                packet = whole(read(carried), self.inner)
             if packet is not None and _protocol(packet) in (TCP, UDP):
                 yield interface, frame[:6].hex(":"), bytes(packet)
 
 
 def read(data: bytes) -> Packet:
     return IPv6(data) if data[0] >> 4 == 6 else IP(data)
+
+
+def carried_by(packet: Packet) -> bytes:
+    """Return the packet in a tunnel's; nothing when it is none."""
+    protocol, body = _protocol(packet), bytes(packet.payload)
+    if protocol in IP_IN_IP:
+        return body
+    if protocol == GRE:
+        return body[8:] if body[0] & GRE_CHECKSUM else body[4:]
+    if protocol == UDP and int.from_bytes(body[2:4], "big") == GUE_PORT:
+        return body[8 + 4 + (body[8] & 0x1F) * 4 :]
+    return b""
 
 
 def _protocol(packet: Packet) -> int:
