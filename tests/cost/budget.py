@@ -12,7 +12,7 @@ BUDGET: Mapping[str, int] = MappingProxyType(
         "dr: a packet of a connection": 680,
         "tun: a packet of a connection": 840,
         "nat: a packet of a connection": 920,
-        "nat: a reply": 880,
+        "nat: a reply": 900,
         "dr: a datagram that opens a connection": 950,
         "nat: a datagram that opens a connection": 1340,
         "dr: a segment of no connection, reset": 820,

@@ -283,8 +283,8 @@ LB_SUBPROGRAM u32 lb_conn_reserve(struct lb_ctx *ctx, u32 now, const struct lb_k
 		return hunt.index;
 	conn = lb_conn_at(ctx, hunt.index);
 	if (conn)
-		lb_conn_give_back(conn, hunt.control, now);
-	*control = lb_conn_place(ctx, hash, rival);
+		lb_conn_give_back(conn, hunt.control, hunt.now);
+	*control = lb_conn_place(ctx, hunt.hash, rival);
 	return LB_CONN_MET;
 }
 

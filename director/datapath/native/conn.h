@@ -11,7 +11,7 @@
 #ifndef LB_CONN_H
 #define LB_CONN_H
 
-#include "entry.h"
+#include "load.h"
 #include "lookup.h"
 #include "parse.h"
 #include "state.h"
@@ -140,61 +140,6 @@ static LB_INLINE int lb_conn_counts(struct lb_ctx *ctx, u32 now, struct lb_found
 
 	return lb_conn_alive(found->conn, found->control, now) && !lb_template_ended(found->control) &&
 	       (lb_control_kind(found->control) != LB_CONN_REPLY || lb_conn_flow_of_reply(ctx, now, found, &flow));
-}
-
-static LB_INLINE void lb_count_state(struct lb_ctx *ctx, u32 dest, u8 state, s32 by)
-{
-	struct lb_dest_state *counts = lb_dest_state(ctx, dest);
-
-	if (counts)
-		__sync_fetch_and_add(lb_state_active(state) ? &counts->active : &counts->inactive, by);
-}
-
-/* A destination gets a connection in this state, or loses one. */
-static LB_INLINE void lb_bind(struct lb_ctx *ctx, u32 dest, u8 state)
-{
-	struct lb_dest_state *counts = lb_dest_state(ctx, dest);
-
-	if (!counts)
-		return;
-	__sync_fetch_and_add(lb_state_active(state) ? &counts->active : &counts->inactive, 1);
-	lb_limit_gained(counts);
-}
-
-static LB_INLINE void lb_unbind(struct lb_ctx *ctx, u32 dest, u8 state)
-{
-	struct lb_dest_state *counts = lb_dest_state(ctx, dest);
-
-	if (!counts)
-		return;
-	__sync_fetch_and_add(lb_state_active(state) ? &counts->active : &counts->inactive, -1);
-	lb_limit_lost(counts);
-}
-
-/* A destination gets a connection and loses it at once: a datagram that is scheduled for itself. */
-static LB_INLINE void lb_count_passing(struct lb_ctx *ctx, u32 dest)
-{
-	struct lb_dest_state *counts = lb_dest_state(ctx, dest);
-
-	if (!counts || LB_LIKELY(!counts->upper))
-		return;
-	__sync_fetch_and_add(&counts->inactive, 1);
-	lb_limit_gained(counts);
-	__sync_fetch_and_add(&counts->inactive, -1);
-	lb_limit_lost(counts);
-}
-
-static LB_INLINE void lb_count_template(struct lb_ctx *ctx, u32 dest, s32 by)
-{
-	struct lb_dest_state *counts = lb_dest_state(ctx, dest);
-
-	if (!counts)
-		return;
-	__sync_fetch_and_add(&counts->persistent, by);
-	if (by > 0)
-		lb_limit_gained(counts);
-	else
-		lb_limit_lost(counts);
 }
 
 enum { LB_TEMPLATE_AGAIN = 60000 }; /* ms, for which a template lives on that has flows when its time is over */

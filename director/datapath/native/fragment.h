@@ -41,32 +41,33 @@ LB_SUBPROGRAM u32 lb_find_fragment(struct lb_ctx *ctx, const struct lb_packet *p
 struct lb_led {
 	u64 piece_control;
 	u64 flow_control;
+	u64 hash; /* of the fragment's key */
 	u32 piece;
 	u32 flow;
+	u32 now;
+	u32 unused;
 };
 
 /* Write the entry of a first fragment. Apart from the search, which goes deep: all calls together have 512 bytes of stack. */
-LB_SUBPROGRAM int lb_fill_fragment(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_led *led)
+LB_SUBPROGRAM int lb_fill_fragment(struct lb_ctx *ctx, const struct lb_key *key, const struct lb_led *led)
 {
 	struct lb_found piece = {0};
-	struct lb_key key;
 
-	if (!packet || !led)
+	if (!key || !led)
 		return 0;
-	key = lb_fragment_key(packet);
 	piece.index = led->piece;
 	piece.control = led->piece_control;
 	piece.conn = lb_conn_at(ctx, piece.index);
-	if (!piece.conn || (lb_control_kind(piece.control) != LB_CONN_BUSY &&
-			    !lb_conn_take(ctx, packet->now, &piece, lb_key_hash(ctx, &key))))
+	if (!piece.conn ||
+	    (lb_control_kind(piece.control) != LB_CONN_BUSY && !lb_conn_take(ctx, led->now, &piece, led->hash)))
 		return 0;
-	lb_conn_write_key(piece.conn, &key);
+	lb_conn_write_key(piece.conn, key);
 	piece.conn->peer = led->flow;
 	piece.conn->dest = lb_control_tag(led->flow_control);
 	piece.conn->packets = lb_control_version(led->flow_control);
 	if (led->flow == LB_CONN_NOBODY)
 		piece.conn->kin |= lb_control_kind(led->flow_control) << 4;
-	piece.conn->expires = packet->now + lb_timeout_ms(ctx, lb_image(ctx), 0, LB_TIMEOUT_FRAGMENT);
+	piece.conn->expires = led->now + lb_timeout_ms(ctx, lb_image(ctx), 0, LB_TIMEOUT_FRAGMENT);
 	lb_conn_publish(&piece, 0, LB_CONN_FRAGMENT);
 	return 1;
 }
@@ -80,19 +81,19 @@ LB_SUBPROGRAM int lb_enter_fragment(struct lb_ctx *ctx, const struct lb_packet *
 {
 	struct lb_led led = {.flow = index, .flow_control = control};
 	struct lb_key key;
-	u64 hash;
 
 	if (!packet)
 		return 0;
 	key = lb_fragment_key(packet);
-	hash = lb_key_hash(ctx, &key);
-	led.piece = lb_conn_search(ctx, packet->now, &key, hash, &led.piece_control);
+	led.hash = lb_key_hash(ctx, &key);
+	led.now = packet->now;
+	led.piece = lb_conn_search(ctx, led.now, &key, led.hash, &led.piece_control);
 	if (led.piece == LB_CONN_NOBODY) {
-		led.piece = lb_conn_reserve(ctx, packet->now, &key, hash, &led.piece_control);
+		led.piece = lb_conn_reserve(ctx, led.now, &key, led.hash, &led.piece_control);
 		if (led.piece == LB_CONN_NOBODY || led.piece == LB_CONN_MET)
 			return 0;
 	}
-	return lb_fill_fragment(ctx, packet, &led);
+	return lb_fill_fragment(ctx, &key, &led);
 }
 
 /* Let the later fragments of this first one find the flow. Without a place for that they are left to the stack. */

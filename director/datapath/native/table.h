@@ -122,7 +122,7 @@ struct lb_image_header {
 	u8 conn_reuse_mode;
 	u8 expire_nodest_conn;
 	u8 switches; /* enum lb_switch */
-	u8 wide; /* enum lb_wide */
+	u8 wide;     /* enum lb_wide */
 	u32 timeouts_first;
 	u32 links_first;
 	u32 links_count;
