@@ -56,6 +56,7 @@ class Connection(TypedDict):
     state: str
     expires_in: float
     packets: int
+    template: bool
 
 
 class Connections(TypedDict):

@@ -212,15 +212,9 @@ class Running:
         scout = self._scout(shells)
         conductor = Conductor(engine, orders, interfaces, shells.addresses, scout, self._events)
         numbers = Numbers(engine, datapath)
-        for going_on in (
-            conductor.attend(),
-            orders.ask(),
-            every(TICK_SECONDS, lambda: _beside(reading, numbers.tick)),
-            every(defence.TICK_SECONDS, lambda: _beside(reading, lambda: _defend(engine, datapath))),
-            every(CENSUS_SECONDS, lambda: self._count(datapath, reading)),
-            every(REFRESH_SECONDS, lambda: _refresh(engine, shells.neighbours)),
-            self._beat(),
-        ):
+        await self._background(stack, conductor.attend())
+        await self._background(stack, orders.ask())
+        for going_on in self._by_the_clock(engine, shells, datapath, numbers, reading):
             await self._background(stack, going_on)
         return Port(
             settings=settings,
@@ -236,6 +230,18 @@ class Running:
             syncing=await self._synchronise(stack, engine, shells, datapath),
             end=self._ending.set,
             leave=self._leave,
+        )
+
+    def _by_the_clock(
+        self, engine: Engine, shells: Shells, datapath: Datapath, numbers: Numbers, reading: Executor
+    ) -> tuple[Coroutine[Any, Any, None], ...]:
+        """Return what is done again and again."""
+        return (
+            every(TICK_SECONDS, lambda: _beside(reading, numbers.tick)),
+            every(defence.TICK_SECONDS, lambda: _beside(reading, lambda: _defend(engine, datapath))),
+            every(CENSUS_SECONDS, lambda: self._count(datapath, reading)),
+            every(REFRESH_SECONDS, lambda: _refresh(engine, shells.neighbours)),
+            self._beat(),
         )
 
     def _scout(self, shells: Shells) -> Scout:

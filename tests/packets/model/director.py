@@ -125,21 +125,14 @@ class Model:
             mode & 2 and flow.state is State.FIN_WAIT and half_seen
         )
 
-    def _schedule(self, service: Service, arrival: Arrival, frame: Packet) -> Answer:  # noqa: C901
+    def _schedule(self, service: Service, arrival: Arrival, frame: Packet) -> Answer:
         if _is_martian(frame[IP]):
             return dropped("bad_source")
         flags = str(frame[TCP].flags) if frame[IP].proto == 6 else ""
         from_ftp = _ends(frame[IP])[2] == FTP_DATA
         starts = not from_ftp and ("S" in flags or self.setting.configuration.tunables.sloppy_tcp)
-        if frame[IP].proto == 6 and "R" in flags:
-            return dropped("rst_unknown")
-        if frame[IP].proto == 6 and not starts:
-            if frame[TCP].dataofs < 5 or frame[IP].len < (frame[IP].ihl + frame[TCP].dataofs) * 4:
-                return dropped("bad_header")
-            whole = not arrival.offload.checksum_start and not frame[IP].flags & 1
-            if whole and not transform.was_right(frame[IP]):
-                return dropped("bad_checksum")
-            return transmitted("rst_sent", arrival.interface, Departure(bytes(transform.reset_for(frame))))
+        if frame[IP].proto == 6 and ("R" in flags or not starts):
+            return _reset(arrival, frame)
         if frame[IP].proto == 132:
             refusal = self._refusal(arrival, frame)
             if refusal is not None:
@@ -150,11 +143,8 @@ class Model:
         real = template.real if template is not None else None
         if not from_ftp and service.persistence is None:
             real = service.schedule.choose(frame[IP].dst)
-        if real is None and service.key.port == FTP != frame[IP].payload.dport:
-            return transmitted("rst_sent", arrival.interface, Departure(bytes(transform.reset_for(frame))))
         if real is None:
-            error = transform.unreachable_port(frame)
-            return self.forwarder.error(arrival, frame, self.now, "no_dest", error)
+            return self._unserved(service, arrival, frame)
         flow = Flow(
             ends=_ends(frame[IP]),
             service=service,
@@ -174,6 +164,13 @@ class Model:
             self._remember_fragments(flow, frame, backwards=False)
             return self.forwarder.inward(flow, arrival, frame, self.now, "once")
         return self._inward(flow, arrival, frame, "new")
+
+    def _unserved(self, service: Service, arrival: Arrival, frame: Packet) -> Answer:
+        """Say what becomes of a packet that no destination may have."""
+        if service.key.port == FTP != frame[IP].payload.dport:
+            return transmitted("rst_sent", arrival.interface, Departure(bytes(transform.reset_for(frame))))
+        error = transform.unreachable_port(frame)
+        return self.forwarder.error(arrival, frame, self.now, "no_dest", error)
 
     def _refusal(self, arrival: Arrival, frame: Packet) -> Answer | None:
         """Say what becomes of an SCTP packet that opens no association."""
@@ -331,6 +328,18 @@ def _begins(frame: Packet) -> bool:
     if frame[IP].proto == 6:
         return "S" in str(frame[TCP].flags)
     return bool(frame[IP].proto == 132 and _event(frame) == "INIT")
+
+
+def _reset(arrival: Arrival, frame: Packet) -> Answer:
+    """Say what becomes of a TCP packet that opens no connection."""
+    if "R" in str(frame[TCP].flags):
+        return dropped("rst_unknown")
+    if frame[TCP].dataofs < 5 or frame[IP].len < (frame[IP].ihl + frame[TCP].dataofs) * 4:
+        return dropped("bad_header")
+    whole = not arrival.offload.checksum_start and not frame[IP].flags & 1
+    if whole and not transform.was_right(frame[IP]):
+        return dropped("bad_checksum")
+    return transmitted("rst_sent", arrival.interface, Departure(bytes(transform.reset_for(frame))))
 
 
 def _is_martian(packet: Packet) -> bool:

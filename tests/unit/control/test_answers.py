@@ -52,6 +52,7 @@ CONNECTION = {
     "state": "ESTABLISHED",
     "expires_in": 899.5,
     "packets": 1,
+    "template": False,
 }
 STATUS_JSON = {
     "version": "0.1.0",

@@ -62,6 +62,7 @@ CONNECTION_JSON = {
     "state": "FIN_WAIT",
     "expires_in": 898.5,
     "packets": 2,
+    "template": False,
 }
 
 Request = Callable[[Client], Any]
