@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import random
+import socket
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -57,9 +58,15 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+class Server(ThreadingHTTPServer):
+    """It listens on every address of either family."""
+
+    address_family = socket.AF_INET6
+
+
 def main(port: int, name: str) -> None:
     Handler.name = name
-    with ThreadingHTTPServer(("0.0.0.0", port), Handler) as server:
+    with Server(("::", port), Handler) as server:
         server.serve_forever()
 
 
