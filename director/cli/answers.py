@@ -87,6 +87,7 @@ class DestinationStats(TypedDict):
     weight: int
     active: int
     inactive: int
+    persistent: int
     counters: Counters
     rates: Rates
 

@@ -66,6 +66,7 @@ COLUMNS: tuple[Column[Listed], ...] = (
     numbers("WEIGHT", lambda row: row.stats["weight"]),
     numbers("ACTIVE", lambda row: row.stats["active"]),
     numbers("INACTIVE", lambda row: row.stats["inactive"]),
+    numbers("PERSISTENT", lambda row: row.stats["persistent"]),
     Column("NEXT HOP", lambda row: row.next_hop["state"] if row.next_hop else printing.UNKNOWN),
 )
 
@@ -129,6 +130,8 @@ def delete(service: str, server: str, *, as_json: bool) -> None:
 @as_json
 def list_servers(service: str | None, *, as_json: bool) -> None:
     """List servers, their connections, and if they are reachable.
+
+    PERSISTENT counts the clients that a persistent service keeps at the server.
 
     NEXT HOP tells whether the way to a server is known.
 

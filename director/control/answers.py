@@ -159,6 +159,7 @@ class DestinationStatsAnswer(Answer):
     weight: int
     active: int
     inactive: int
+    persistent: int
     counters: CountersAnswer
     rates: RatesAnswer
 
@@ -170,6 +171,7 @@ class DestinationStatsAnswer(Answer):
             weight=noun.destination.weight,
             active=noun.active,
             inactive=noun.inactive,
+            persistent=noun.persistent,
             counters=_counters(noun.counters),
             rates=_rates(noun.rates),
         )

@@ -35,6 +35,12 @@ _OF_DESTINATIONS: tuple[_Family, ...] = (
         attrgetter("active"),
     ),
     ("director_destination_inactive", "gauge", "Connections now: others", attrgetter("inactive")),
+    (
+        "director_destination_persistent",
+        "gauge",
+        "Clients that persistence keeps here",
+        attrgetter("persistent"),
+    ),
     ("director_destination_weight", "gauge", "Weight; 0 is quiesced", attrgetter("destination.weight")),
 )
 

@@ -30,8 +30,8 @@ class Readings(Protocol):
 
     def destination_rates(self, destination: int) -> Rates: ...
 
-    def destination_connections(self, destination: int) -> tuple[int, int]:
-        """Return the active and the inactive connections."""
+    def destination_connections(self, destination: int) -> tuple[int, int, int]:
+        """Return the active and the inactive connections, and the persistence templates."""
         ...
 
 
@@ -76,8 +76,8 @@ class Numbers:
             service=key,
             counters=self._readings.service_counters(ids.service),
             rates=self._readings.service_rates(ids.service),
-            active=sum(active for active, _ in connections),
-            inactive=sum(inactive for _, inactive in connections),
+            active=sum(active for active, *_ in connections),
+            inactive=sum(inactive for _, inactive, _ in connections),
         )
 
     def zero(self, key: ServiceKey | None) -> None:
@@ -99,7 +99,7 @@ class Numbers:
         )
 
     def _destination(self, service: ServiceKey, destination: Destination, number: int) -> DestinationStats:
-        active, inactive = self._readings.destination_connections(number)
+        active, inactive, persistent = self._readings.destination_connections(number)
         return DestinationStats(
             service=service,
             destination=destination,
@@ -107,4 +107,5 @@ class Numbers:
             rates=self._readings.destination_rates(number),
             active=active,
             inactive=inactive,
+            persistent=persistent,
         )

@@ -34,7 +34,7 @@ STATES = dict(enumerate(TCP_STATES)) | dict(enumerate(SCTP_STATES, start=lib.LB_
 """The states by C's numbers for them; SCTP has its own, also for those that share a name with TCP's."""
 
 PROTOCOLS: dict[int, Protocol | None] = {0: None, **{each.number: each for each in Protocol}}
-SHOWN = STATES | {lib.LB_SHOWN_ASSURED: ConnectionState.ASSURED}
+SHOWN: dict[int, ConnectionState] = STATES | {lib.LB_SHOWN_ASSURED: ConnectionState.ASSURED}
 ENDED_PORT = 65535
 """Where a template is listed that serves no more, as in kernel IPVS."""
 Holder = tuple[ServiceKey, Destination]

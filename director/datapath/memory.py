@@ -124,10 +124,10 @@ class Memory:
     def destination_rates(self, destination: int) -> Rates:
         return _rates(lib.lb_rates_dest(self._rates, destination))
 
-    def destination_connections(self, destination: int) -> tuple[int, int]:
-        """Return the active and the inactive connections."""
+    def destination_connections(self, destination: int) -> tuple[int, int, int]:
+        """Return the active and the inactive connections, and the persistence templates."""
         state = lib.lb_datapath_dest_state(self._datapath, destination)
-        return state.active, state.inactive
+        return state.active, state.inactive, state.persistent
 
     def synchronising(self) -> SyncTable:
         """Return the connection table as other directors are told of it and tell of it."""

@@ -22,14 +22,12 @@ from director.ipvsadm.commands import (
     StartDaemon,
     StopDaemon,
     Version,
-    View,
     Zero,
 )
 from director.ipvsadm.director import Director, EditRefusedError
 from director.ipvsadm.errors import IpvsadmError
 from director.ipvsadm.names import Names
 from director.ipvsadm.restoring import LineError
-from director.ipvsadm.wire import with_persistent
 from director.ipvsadm.writing import Pen
 
 
@@ -85,8 +83,6 @@ class Ipvsadm:
             case ListTable(key):
                 listed = self.director.services() if key is None else self.director.service(key)
                 services = listed.services
-                if command.view is View.PERSISTENT:
-                    services = with_persistent(services, self.director.templates())
                 pen = Pen(command.writing, self.names)
                 self._print(printing.table(services, command, listed.size, pen))
             case ListConnections(writing, engines):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import socket
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -32,13 +31,11 @@ from director.ipvsadm.errors import RefusalError, Status
 from director.ipvsadm.wire import (
     Json,
     ListedService,
-    Template,
     daemon_of,
     daemon_values,
     destination_values,
     listed_of,
     service_values,
-    template_of,
 )
 from director.model.service import ServiceKey
 from director.model.sync import SyncDaemon, SyncRole
@@ -131,10 +128,6 @@ class Director:
             if page["next_cursor"] is None:
                 return
             cursor = page["next_cursor"]
-
-    def templates(self) -> Counter[Template]:
-        """Count the persistence templates of each service's destinations."""
-        return Counter(template_of(each) for each in self.connections() if each.get("template"))
 
     def zero(self, key: ServiceKey | None) -> None:
         """Zero the counters of one service or of all."""

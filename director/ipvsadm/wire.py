@@ -7,8 +7,7 @@ single edits by programs that wait for it; a test holds the two together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from netaddr import IPAddress
@@ -34,8 +33,6 @@ from director.model.sync import SyncDaemon, SyncRole
 Json = dict[str, Any]
 LEAST_LENGTH = 1024
 ANY_PROTOCOL = "ip"  # of the templates of a firewall mark
-LAST_MARK = 0xFFFFFFFF
-Template = tuple[str, str]
 _NO_COUNTERS, _NO_RATES = Counters(), Rates()
 _FAMILIES = {4: "ipv4", 6: "ipv6"}
 
@@ -143,30 +140,6 @@ def destination_values(server: Destination) -> Json:
     }
 
 
-def template_of(values: Json) -> Template:
-    """Say whose client a persistence template keeps: the service's name, and the destination's."""
-    if values["protocol"] != ANY_PROTOCOL:
-        return f"{values['protocol']}:{values['virtual']}", values["destination"]
-    mark = endpoint_of(values["virtual"]).address
-    return str(ServiceKey.of_mark(int(mark) & LAST_MARK, mark.version)), values["destination"]
-
-
-def with_persistent(
-    listed: Iterable[ListedService], templates: Mapping[Template, int]
-) -> tuple[ListedService, ...]:
-    """Enter how many clients each server keeps."""
-    return tuple(
-        replace(
-            service,
-            servers=tuple(
-                replace(each, persistent=templates.get((str(service.service.key), each.server.endpoint), 0))
-                for each in service.servers
-            ),
-        )
-        for service in listed
-    )
-
-
 def daemon_of(values: Json) -> SyncDaemon:
     return SyncDaemon(
         SyncRole(values["role"]),
@@ -212,7 +185,7 @@ def _listed_server(server: Destination, stats: Json | None) -> ListedServer:
         server,
         stats["active"],
         stats["inactive"],
-        0,
+        stats["persistent"],
         Counters(**stats["counters"]),
         Rates(**stats["rates"]),
     )

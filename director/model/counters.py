@@ -61,7 +61,9 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class DestinationStats:
-    """One destination's numbers; `active` and `inactive` are its connections now."""
+    """One destination's numbers; `active` and `inactive` are its connections now, `persistent` the clients
+    that persistence keeps at it.
+    """
 
     service: ServiceKey
     destination: Destination
@@ -69,6 +71,7 @@ class DestinationStats:
     rates: Rates
     active: int
     inactive: int
+    persistent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

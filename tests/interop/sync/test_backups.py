@@ -83,8 +83,8 @@ class Heard:
         for service in self.configuration.services:
             numbered = self.numbered(service.key)
             for destination, number in zip(service.destinations, numbered[1].destinations, strict=True):
-                counts = self._memory.destination_connections(number)
-                found.add((_hex(service.key), _hex(destination), *counts))
+                active, inactive, _ = self._memory.destination_connections(number)
+                found.add((_hex(service.key), _hex(destination), active, inactive))
         return found
 
 

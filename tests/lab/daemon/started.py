@@ -140,8 +140,8 @@ class Recording:
     def destination_counters(self, destination: int) -> Counters:
         return Counters(destination)
 
-    def destination_connections(self, destination: int) -> tuple[int, int]:
-        return (0, 0)
+    def destination_connections(self, destination: int) -> tuple[int, int, int]:
+        return (0, 0, 0)
 
 
 @dataclass

@@ -17,7 +17,7 @@ from tests.unit.control.fake import FIRST, SECOND, WEB
 
 NEW = Destination(IPAddress("10.0.0.4"), 80, ForwardingMethod.TUN, 3)
 USUAL = {"upper": 0, "lower": 0, "tunnel": "ipip", "tunnel_port": 0, "tunnel_checksum": "none"}
-HEADER = "SERVICE           SERVER       METHOD  WEIGHT  ACTIVE  INACTIVE  NEXT HOP\n"
+HEADER = "SERVICE           SERVER       METHOD  WEIGHT  ACTIVE  INACTIVE  PERSISTENT  NEXT HOP\n"
 
 
 def destinations_after(director: StoppableDirector) -> tuple[Destination, ...]:
@@ -31,7 +31,7 @@ def destinations_after(director: StoppableDirector) -> tuple[Destination, ...]:
 def test_servers_are_listed_with_their_connections_and_the_way_to_them(
     words: tuple[str, ...], director: StoppableDirector, run: Run
 ) -> None:
-    row = "tcp:192.0.2.1:80  10.0.0.2:80  dr           1       3         2  resolved\n"
+    row = "tcp:192.0.2.1:80  10.0.0.2:80  dr           1       3         2           4  resolved\n"
     assert run(*words).output == HEADER + row
 
 

@@ -49,6 +49,7 @@ def counted(method: str, outgoing: int) -> DestinationStats:
         weight=1,
         active=0,
         inactive=0,
+        persistent=0,
         counters=counters,
         rates=rates,
     )

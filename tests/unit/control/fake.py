@@ -71,7 +71,7 @@ ENTRIES = tuple(
 COUNTERS = Counters(5, 50, 5000, 10, 1000)
 RATES = Rates(0.5, 5.0, 500.0, 1.0, 100.0)
 STATS = (
-    ServiceStats(WEB, COUNTERS, RATES, (DestinationStats(WEB, FIRST, COUNTERS, RATES, 3, 2),)),
+    ServiceStats(WEB, COUNTERS, RATES, (DestinationStats(WEB, FIRST, COUNTERS, RATES, 3, 2, 4),)),
     ServiceStats(DNS, Counters(), Rates()),
 )
 REASONS = (

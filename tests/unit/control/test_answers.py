@@ -32,6 +32,7 @@ DESTINATION_STATS = {
     "weight": 1,
     "active": 3,
     "inactive": 2,
+    "persistent": 4,
     "counters": COUNTERS,
     "rates": RATES,
 }

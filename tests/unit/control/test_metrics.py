@@ -29,6 +29,7 @@ WANT: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {
     **{(f"director_destination_{name}_total", DESTINATION): float(value) for name, value in COUNTED.items()},
     ("director_destination_active", DESTINATION): 3.0,
     ("director_destination_inactive", DESTINATION): 2.0,
+    ("director_destination_persistent", DESTINATION): 4.0,
     ("director_destination_weight", DESTINATION): 1.0,
     ("director_packets_total", (("reason", "forwarded"), ("verdict", "transmit"))): 50.0,
     ("director_packets_total", (("reason", "no-destination"), ("verdict", "drop"))): 2.0,

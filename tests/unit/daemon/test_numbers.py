@@ -56,13 +56,13 @@ class Readings:
     def destination_rates(self, destination: int) -> Rates:
         return Rates(destination / 2)
 
-    def destination_connections(self, destination: int) -> tuple[int, int]:
-        return (destination, 1)
+    def destination_connections(self, destination: int) -> tuple[int, int, int]:
+        return (destination, 1, 2)
 
 
 def test_a_services_numbers_are_those_of_its_ids() -> None:
     numbers = Numbers(Ids(), Readings())
-    server = DestinationStats(WEB, SERVER, Counters(7), Rates(3.5), active=7, inactive=1)
+    server = DestinationStats(WEB, SERVER, Counters(7), Rates(3.5), active=7, inactive=1, persistent=2)
     assert numbers.stats(WEB) == ServiceStats(WEB, Counters(1), Rates(0.5), (server,))
     assert numbers.stats(DNS) == ServiceStats(DNS, Counters(2), Rates(1.0))
 

@@ -34,7 +34,7 @@ def test_what_nobody_used_is_empty(memory: Memory) -> None:
     assert memory.census() == frozenset()
     assert memory.connections(ConnectionQuery()) == ConnectionPage((), 0)
     assert (memory.service_counters(1), memory.destination_counters(1)) == (Counters(), Counters())
-    assert memory.destination_connections(1) == (0, 0)
+    assert memory.destination_connections(1) == (0, 0, 0)
     assert memory.reasons() == reasons()
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from hypothesis import given
@@ -10,7 +11,9 @@ from netaddr import IPAddress
 
 from director.config.document import DestinationDocument, ServiceDocument
 from director.config.load import destination_from, service_from
+from director.control.answers import ServiceStatsAnswer
 from director.ipvsadm import wire
+from director.model.counters import Counters, DestinationStats, Rates, ServiceStats
 from director.model.service import Destination, ForwardingMethod, Persistence, ServiceKey, VirtualService
 from director.model.sync import SyncDaemon, SyncRole
 from tests.unit.config.strategies import services
@@ -37,15 +40,22 @@ def test_a_service_without_numbers_has_zeros() -> None:
     assert listed == wire.ListedService(service)
 
 
-def test_templates_are_counted_for_the_server_that_they_keep() -> None:
-    template = {"protocol": "tcp", "virtual": "192.0.2.1:0", "destination": "10.0.0.2:0"}
-    of_mark = {"protocol": "ip", "virtual": "[::7]:0", "destination": "[2001:db8::2]:80"}
-    assert wire.template_of(template) == ("tcp:192.0.2.1:0", "10.0.0.2:0")
-    assert wire.template_of(of_mark) == ("mark6:7", "[2001:db8::2]:80")
-    server = wire.ListedServer(Destination(IPAddress("2001:db8::2"), 80, ForwardingMethod.DR))
-    listed = wire.ListedService(VirtualService(ServiceKey.of_mark(7, 6)), (server,))
-    (counted,) = wire.with_persistent([listed], {wire.template_of(of_mark): 3})
-    assert counted.servers == (replace(server, persistent=3),)
+def test_a_server_has_its_numbers_and_the_clients_that_it_keeps() -> None:
+    server = Destination(IPAddress("2001:db8::2"), 80, ForwardingMethod.DR)
+    service = VirtualService(ServiceKey.of_mark(7, 6), destinations=(server,))
+    stats = ServiceStats(
+        service.key,
+        Counters(6),
+        Rates(),
+        (DestinationStats(service.key, server, Counters(5), Rates(0.5), active=1, inactive=2, persistent=3),),
+    )
+    answered = json.loads(ServiceStatsAnswer.of(stats).model_dump_json())
+    listed = wire.listed_of([ServiceDocument.of(service).model_dump()], [answered])
+    assert listed == (
+        wire.ListedService(
+            service, (wire.ListedServer(server, 1, 2, 3, Counters(5), Rates(0.5)),), Counters(6), Rates()
+        ),
+    )
 
 
 def test_a_daemon_sends_what_a_kernel_would_keep() -> None:
