@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from netaddr import IPAddress
+from netaddr import IPAddress, IPNetwork
 
 from director.model import Protocol, ServiceKey
 
@@ -50,21 +50,42 @@ class GuardSide(Enum):
 
 @dataclass(frozen=True, slots=True)
 class GuardKey:
-    """Packets that are the director's and not the local stack's."""
+    """Packets that are the director's and not the local stack's. Port 0: those of every port.
+
+    `data`: a service of FTP's, which has the ports of data connections as well.
+    """
 
     side: GuardSide
     protocol: Protocol
     address: IPAddress
     port: int
+    data: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GuardRule:
+    """Packets to these addresses and ports have a firewall mark; `served`: one that a service stands for.
+
+    `protocol` None: any that is balanced.
+    """
+
+    network: IPNetwork
+    protocol: Protocol | None
+    first_port: int
+    last_port: int
+    served: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SetGuard:
-    """These are all the keys whose packets belong to the director. Add new ones before the swap, remove old
-    ones after.
+    """These are all the packets that belong to the director: by a key, or by a list of rules.
+
+    In a list the first rule that fits decides. There are two lists while one replaces the other, and a packet
+    by either is the director's: what is new is added before the swap, what is old removed after.
     """
 
     keys: frozenset[GuardKey]
+    rules: tuple[tuple[GuardRule, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,11 @@ from netaddr import IPAddress
 
 from director.commands import (
     Command,
-    GuardKey,
     Level,
     Remember,
     ResetIds,
     ResolveRoute,
     SetAddresses,
-    SetGuard,
     SolicitNeighbour,
     SwapTables,
 )
@@ -38,7 +36,7 @@ from director.events import (
     RouteResolved,
     RoutesChanged,
 )
-from director.guarding import guard_keys, translated
+from director.guarding import Guards, guard_rules, translated
 from director.model import (
     Configuration,
     Destination,
@@ -74,8 +72,7 @@ class Engine:
         self._compiler = ImageCompiler()
         self._next_hops = NextHops()
         self._lingering = LingeringServers()
-        self._guards: dict[ServiceKey, frozenset[GuardKey]] = {}
-        self._guard: frozenset[GuardKey] | None = None
+        self._guards = Guards()
         self._addresses: frozenset[IPAddress] | None = None
         self._inherited: Configuration | None = None
         self._generation = 0
@@ -209,10 +206,7 @@ class Engine:
         commands: list[Command] = [*turn.shown_logs()]
         if self._configuration is None:
             return commands
-        held = self._guard or frozenset()
-        if self._guard is None or not turn.newly_guarded <= held:
-            held |= turn.newly_guarded
-            commands.append(SetGuard(held))
+        commands.extend(self._guards.widened())
         commands.extend(turn.questions)
         if turn.reset_services or turn.reset_destinations:
             commands.append(ResetIds(tuple(turn.reset_services), tuple(turn.reset_destinations)))
@@ -221,9 +215,7 @@ class Engine:
         if turn.image_is_stale or self._generation == 0:
             commands.append(self._swap(turn))
         commands.extend(self._set_addresses(self._configuration))
-        self._guard = frozenset().union(*self._guards.values()) if turn.guard_is_stale else held
-        if self._guard != held:
-            commands.append(SetGuard(self._guard))
+        commands.extend(self._guards.narrowed())
         return commands
 
     def _swap(self, turn: Turn) -> SwapTables:
@@ -269,8 +261,7 @@ class Engine:
         unheard = Turn()
         self._change_services(nothing, inherited, unheard)
         turn.questions.update(unheard.questions)
-        turn.newly_guarded |= unheard.newly_guarded
-        turn.guard_is_stale, turn.image_is_stale = True, True
+        turn.image_is_stale = True
         return inherited
 
     def _change_services(self, before: Configuration, after: Configuration, turn: Turn) -> None:
@@ -287,13 +278,13 @@ class Engine:
                 self._remove(service, turn)
         for service in changed:
             self._set(old.get(service.key), service, turn)
+        self._guards.set_rules(guard_rules(after))
 
     def _remove(self, service: VirtualService, turn: Turn) -> None:
         self._ids.release(service.key)
         self._compiler.remove_service(service.key)
         self._lingering.forget(service.key)
-        del self._guards[service.key]
-        turn.guard_is_stale = True
+        self._guards.remove(service.key)
         turn.changed_services[service.key] = None
 
     def _set(self, before: VirtualService | None, service: VirtualService, turn: Turn) -> None:
@@ -307,7 +298,7 @@ class Engine:
         turn.wrr_changes.extend((assignment.ids.service, *step) for step in wrr_steps(before, service))
         turn.changed_services[service.key] = None
         self._compiler.set_service(service, assignment.ids)
-        self._guard_service(service, turn)
+        self._guards.set(service, self._lingering.of(service.key))
 
     def _release(self, services: Iterable[ServiceKey], turn: Turn) -> None:
         """Give the stack what servers send that linger no more."""
@@ -315,14 +306,7 @@ class Engine:
             service = self.configuration.service(key)
             turn.changed_services[key] = None
             if service is not None:
-                self._guard_service(service, turn)
-
-    def _guard_service(self, service: VirtualService, turn: Turn) -> None:
-        keys = guard_keys(service, self._lingering.of(service.key))
-        if keys != self._guards.get(service.key):
-            self._guards[service.key] = keys
-            turn.newly_guarded |= keys
-            turn.guard_is_stale = True
+                self._guards.set(service, self._lingering.of(service.key))
 
     def _take_link(self, index: int, link: Link | None, turn: Turn) -> None:
         before = self._next_hops.links

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from director.commands import GuardKey, Level, Log, ResolveRoute, SolicitNeighbour
+from director.commands import Level, Log, ResolveRoute, SolicitNeighbour
 from director.model import ServiceKey
 
 MAX_LOGS = 200
@@ -20,14 +20,12 @@ class Turn:
     logs: list[Log] = field(default_factory=list)
     unlogged: int = 0
     questions: dict[ResolveRoute | SolicitNeighbour, None] = field(default_factory=dict)
-    newly_guarded: set[GuardKey] = field(default_factory=set)
     wrr_changes: list[tuple[int, int, int]] = field(default_factory=list)
     reset_services: dict[int, None] = field(default_factory=dict)
     reset_destinations: dict[int, None] = field(default_factory=dict)
     changed_services: dict[ServiceKey, None] = field(default_factory=dict)
     options_changed: bool = False
     image_is_stale: bool = False
-    guard_is_stale: bool = False
 
     def shown_logs(self) -> Iterator[Log]:
         yield from self.logs

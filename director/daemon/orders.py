@@ -181,7 +181,7 @@ class Orders:
         self._shells.tables.reset(command.services, command.destinations)
 
     async def _guard(self, command: SetGuard) -> None:
-        self._shells.guard.set_keys(command.keys)
+        self._shells.guard.set(command)
 
     async def _addresses(self, command: SetAddresses) -> None:
         self._vips = command.addresses

@@ -6,7 +6,7 @@
  * ingress of an interface and drops there what is the director's; `tap` is the packet socket's filter and keeps just
  * that, and in addition what may belong to a flow but needs the connection table to tell: later fragments, and ICMP
  * errors about a service's replies. Those go on to the stack as well, which has no socket for them and stays silent.
- * Both look into one map, so they never disagree. What is neither IPv4 nor IPv6 is always the stack's, and so is
+ * Both look into the same maps, so they never disagree. What is neither IPv4 nor IPv6 is always the stack's, and so is
  * Neighbour Discovery.
  *
  * A frame with a VLAN tag belongs to the VLAN's own interface and is left alone here; tag 0 only bears a priority.
@@ -17,7 +17,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "native/guard.h"
+#include "native/guard_lookup.h"
 
 enum owner {
 	OWNER_STACK,
@@ -39,14 +39,6 @@ struct ports {
 	be16 destination;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, LB_GUARD_KEYS);
-	__type(key, struct lb_guard_key);
-	__type(value, u8);
-} guard_keys SEC(".maps");
-
 /* What decides whose a packet is, of either family. */
 struct facts {
 	struct lb_addr source;
@@ -58,18 +50,17 @@ struct facts {
 	u8 unused;
 };
 
-static LB_INLINE int known(enum lb_guard_side side, const struct facts *packet, const struct lb_addr *address,
-			   u8 protocol, be16 port)
-{
-	struct lb_guard_key key = {.port = port, .protocol = protocol, .family = packet->family, .side = side};
-
-	__builtin_memcpy(key.address, address, sizeof(key.address));
-	return bpf_map_lookup_elem(&guard_keys, &key) != 0;
-}
-
 static LB_INLINE int known_address(enum lb_guard_side side, const struct facts *packet, const struct lb_addr *address)
 {
-	return known(side, packet, address, 0, 0);
+	return value_of(side, packet->family, address, 0, 0) != 0;
+}
+
+/* Whether a service may have this end, of which the port is not known. */
+static LB_INLINE int may_be_served(const struct facts *packet, const struct lb_addr *address)
+{
+	struct asked asked = {.address = *address, .protocol = packet->protocol, .family = packet->family, .bare = 1};
+
+	return known_address(LB_GUARD_TO, packet, address) || (has_rules() && widely_served(&asked));
 }
 
 /* Read the IPv4 header at an offset. 0 where there is none. */
@@ -150,7 +141,7 @@ static LB_INLINE int has_ports(u8 protocol)
 /* A later fragment has no ports: it may be a service's by its destination or a translated server's by its source. */
 static LB_INLINE enum owner owner_of_fragment(const struct facts *packet)
 {
-	if (known_address(LB_GUARD_TO, packet, &packet->destination))
+	if (may_be_served(packet, &packet->destination))
 		return OWNER_SHARED;
 	if (known_address(LB_GUARD_FROM, packet, &packet->source) &&
 	    !known_address(LB_GUARD_LOCAL, packet, &packet->destination))
@@ -165,9 +156,9 @@ static LB_INLINE enum owner owner_of_transport(struct __sk_buff *skb, const stru
 
 	if (bpf_skb_load_bytes(skb, packet->transport, &ports, sizeof(ports)) < 0)
 		return OWNER_STACK;
-	if (known(LB_GUARD_TO, packet, &packet->destination, packet->protocol, ports.destination))
+	if (served(packet->family, &packet->destination, packet->protocol, ports.destination))
 		return OWNER_DIRECTOR;
-	if (known(LB_GUARD_FROM, packet, &packet->source, packet->protocol, ports.source) &&
+	if (translated(packet->family, &packet->source, packet->protocol, ports.source) &&
 	    !known_address(LB_GUARD_LOCAL, packet, &packet->destination))
 		return OWNER_DIRECTOR;
 	return OWNER_STACK;
@@ -186,9 +177,8 @@ static LB_INLINE enum owner owner_of_tunnelled(struct __sk_buff *skb, const stru
 	u8 family = outer->protocol == LB_IPPROTO_IPIP ? LB_FAMILY_IPV4 : LB_FAMILY_IPV6;
 	struct facts inner;
 
-	return read(skb, outer->transport, family, &inner) && known_address(LB_GUARD_TO, &inner, &inner.destination)
-		   ? OWNER_SHARED
-		   : OWNER_STACK;
+	return read(skb, outer->transport, family, &inner) && may_be_served(&inner, &inner.destination) ? OWNER_SHARED
+													: OWNER_STACK;
 }
 
 /*
@@ -206,12 +196,12 @@ static LB_INLINE enum owner owner_of_quote(struct __sk_buff *skb, u32 offset, co
 	if (quoted.protocol == LB_IPPROTO_IPIP || quoted.protocol == LB_IPPROTO_IPV6)
 		return owner_of_tunnelled(skb, &quoted);
 	if (quoted.later_fragment)
-		return known_address(LB_GUARD_TO, &quoted, &quoted.source) ? OWNER_SHARED : OWNER_STACK;
+		return may_be_served(&quoted, &quoted.source) ? OWNER_SHARED : OWNER_STACK;
 	if (!has_ports(quoted.protocol) || bpf_skb_load_bytes(skb, quoted.transport, &ports, sizeof(ports)) < 0)
 		return OWNER_STACK;
-	if (known(LB_GUARD_TO, &quoted, &quoted.source, quoted.protocol, ports.source))
+	if (served(quoted.family, &quoted.source, quoted.protocol, ports.source))
 		return OWNER_SHARED;
-	if (known(LB_GUARD_FROM, &quoted, &quoted.destination, quoted.protocol, ports.destination) &&
+	if (translated(quoted.family, &quoted.destination, quoted.protocol, ports.destination) &&
 	    !known_address(LB_GUARD_LOCAL, error, &error->destination))
 		return OWNER_DIRECTOR;
 	return OWNER_STACK;

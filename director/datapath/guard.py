@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Load the guard's eBPF programs and keep their map equal to the keys that the engine asked for.
+"""Load the guard's eBPF programs and keep their maps equal to the keys and rules that the engine asked for.
 
 guard.bpf.c says what the programs do with the keys; attachment.py puts them on interfaces. Here nothing is
 known of interfaces: closing the guard drops the last reference that this process holds, and the kernel frees
@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from socket import htons
@@ -18,7 +19,7 @@ from typing import Any, Self
 
 from netaddr import IPAddress
 
-from director.commands import GuardKey, GuardSide
+from director.commands import GuardKey, GuardRule, GuardSide, SetGuard
 from director.datapath._native import ffi, lib
 from director.datapath.errors import DatapathError
 
@@ -28,12 +29,14 @@ SIDES = {GuardSide.TO: lib.LB_GUARD_TO, GuardSide.FROM: lib.LB_GUARD_FROM}
 
 
 class Guard:
-    """The loaded programs, by descriptor the classifier (guard) and the socket filter (tap), and the map."""
+    """The loaded programs, by descriptor the classifier (guard) and the socket filter (tap), and the maps."""
 
     def __init__(self, loaded: _Loaded) -> None:
         self._loaded = loaded
-        self._keys: frozenset[bytes] = frozenset()
-        self._local: frozenset[bytes] = frozenset()
+        self._keys: Mapping[bytes, int] = {}
+        self._local: Mapping[bytes, int] = {}
+        self._rules: tuple[bytes, ...] = ()
+        self._bank = 0  # the rule that it begins with
         self.guard_descriptor: int = loaded.guard
         self.tap_descriptor: int = loaded.tap
 
@@ -42,34 +45,54 @@ class Guard:
         """Load the programs into the kernel; `DatapathError` where it takes no eBPF."""
         return cls(_load(path))
 
-    def set_keys(self, keys: frozenset[GuardKey]) -> None:
+    def set(self, wanted: SetGuard) -> None:
         """Make these, and no others, the packets that are the director's."""
-        wanted = frozenset(raw for key in keys for raw in _raw_keys(key))
-        self._replace(self._keys, wanted)
-        self._keys = wanted
+        keys: dict[bytes, int] = {}
+        for key in wanted.keys:
+            for raw, value in _raw_keys(key):
+                keys[raw] = max(value, keys.get(raw, 0))
+        rules = tuple(_raw_rule(rule, place % 2) for place, each in enumerate(wanted.rules) for rule in each)
+        any_port = any(key.port == 0 or key.data for key in wanted.keys)
+        if rules != self._rules:
+            self._bank = lib.LB_GUARD_BANK - self._bank
+            for place, raw in enumerate(rules):
+                self._put(self._loaded.rules, _number(self._bank + place), raw)
+        self._add(self._keys, keys)
+        self._put(self._loaded.wide, _number(0), _raw_wide(keys=any_port, first=self._bank, count=len(rules)))
+        self._remove(self._keys, keys)
+        self._keys, self._rules = keys, rules
 
     def set_local_addresses(self, addresses: Iterable[IPAddress]) -> None:
         """Make these the host's own addresses: what a server sends to one of them answers the host itself."""
-        wanted = frozenset(_raw(lib.LB_GUARD_LOCAL, address) for address in addresses)
-        self._replace(self._local, wanted)
+        wanted = {_raw(lib.LB_GUARD_LOCAL, address): lib.LB_GUARD_PLAIN for address in addresses}
+        self._add(self._local, wanted)
+        self._remove(self._local, wanted)
         self._local = wanted
 
     def close(self) -> None:
         """Unload. What is still attached to an interface or a socket lives on there."""
         lib.bpf_object__close(self._loaded.object)
 
-    def _replace(self, present: frozenset[bytes], wanted: frozenset[bytes]) -> None:
-        for raw in wanted - present:
-            if lib.bpf_map_update_elem(self._loaded.map, raw, b"\1", ANY) < 0:
-                raise DatapathError(ffi.errno, f"the guard takes no more keys: {os.strerror(ffi.errno)}")
-        for raw in present - wanted:
-            lib.bpf_map_delete_elem(self._loaded.map, raw)
+    def _add(self, present: Mapping[bytes, int], wanted: Mapping[bytes, int]) -> None:
+        for raw, value in wanted.items():
+            if present.get(raw) != value:
+                self._put(self._loaded.keys, raw, _value(value))
+
+    def _remove(self, present: Mapping[bytes, int], wanted: Mapping[bytes, int]) -> None:
+        for raw in present.keys() - wanted.keys():
+            lib.bpf_map_delete_elem(self._loaded.keys, raw)
+
+    def _put(self, table: int, key: bytes, value: bytes) -> None:
+        if lib.bpf_map_update_elem(table, key, value, ANY) < 0:
+            raise DatapathError(ffi.errno, f"the guard takes no more keys: {os.strerror(ffi.errno)}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     object: Any
-    map: int
+    keys: int
+    rules: int
+    wide: int
     guard: int
     tap: int
 
@@ -85,7 +108,9 @@ def _load(path: Path) -> _Loaded:
         raise DatapathError(failure, _why(failure))
     return _Loaded(
         object=opened,
-        map=lib.bpf_map__fd(lib.bpf_object__find_map_by_name(opened, b"guard_keys")),
+        keys=lib.bpf_map__fd(lib.bpf_object__find_map_by_name(opened, b"guard_keys")),
+        rules=lib.bpf_map__fd(lib.bpf_object__find_map_by_name(opened, b"guard_rules")),
+        wide=lib.bpf_map__fd(lib.bpf_object__find_map_by_name(opened, b"guard_wide")),
         guard=lib.bpf_program__fd(lib.bpf_object__find_program_by_name(opened, b"guard")),
         tap=lib.bpf_program__fd(lib.bpf_object__find_program_by_name(opened, b"tap")),
     )
@@ -99,10 +124,12 @@ def _why(failure: int) -> str:
     return f"the kernel did not take the guard's eBPF programs: {os.strerror(failure)}"
 
 
-def _raw_keys(key: GuardKey) -> tuple[bytes, bytes]:
-    """A key in full, and its bare address, by which later fragments are known."""
+def _raw_keys(key: GuardKey) -> Iterator[tuple[bytes, int]]:
+    """A key in full, and its bare address, by which later fragments are known; with their values."""
     side = SIDES[key.side]
-    return _raw(side, key.address, key.protocol.number, key.port), _raw(side, key.address)
+    value = lib.LB_GUARD_FTP_DATA if key.data else lib.LB_GUARD_PLAIN
+    yield _raw(side, key.address, key.protocol.number, key.port), value
+    yield _raw(side, key.address), lib.LB_GUARD_PLAIN
 
 
 def _raw(side: int, address: IPAddress, protocol: int = 0, port: int = 0) -> bytes:
@@ -113,3 +140,29 @@ def _raw(side: int, address: IPAddress, protocol: int = 0, port: int = 0) -> byt
     raw.family = address.version
     raw.side = side
     return bytes(ffi.buffer(raw))
+
+
+def _raw_rule(rule: GuardRule, place: int) -> bytes:
+    network, mask = rule.network.network.packed, rule.network.netmask.packed
+    raw = ffi.new("struct lb_guard_rule *")
+    raw.network[0 : len(network)], raw.mask[0 : len(mask)] = network, mask
+    raw.first_port, raw.last_port = rule.first_port, rule.last_port
+    raw.protocol = rule.protocol.number if rule.protocol is not None else 0
+    raw.family = rule.network.version
+    raw.list = place
+    raw.served = rule.served
+    return bytes(ffi.buffer(raw))
+
+
+def _raw_wide(*, keys: bool, first: int, count: int) -> bytes:
+    raw = ffi.new("struct lb_guard_wide *")
+    raw.keys, raw.first, raw.count = keys, first, count
+    return bytes(ffi.buffer(raw))
+
+
+def _number(number: int) -> bytes:
+    return number.to_bytes(4, sys.byteorder)
+
+
+def _value(value: int) -> bytes:
+    return bytes((value,))

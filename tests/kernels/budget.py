@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 BUDGET: Mapping[str, int] = MappingProxyType(
-    {"lb_xdp": 500_000, "lb_tc": 500_000, "guard": 5_000, "tap": 5_000, "unwrap": 20_000}
+    {"lb_xdp": 500_000, "lb_tc": 500_000, "guard": 50_000, "tap": 50_000, "unwrap": 20_000}
 )
 RECORDED = Path(__file__).with_name("recorded.json")
 

@@ -133,7 +133,7 @@ class World:
         asked = []
         for command in self.engine.handle(event):
             match command:
-                case SetGuard(keys):
+                case SetGuard(keys, _):
                     self.guard = keys
                 case SetAddresses(addresses):
                     self.addresses = addresses

@@ -7,8 +7,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import Enum
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,13 +25,15 @@ from scapy.layers.inet6 import (
     IPv6ExtHdrHopByHop,
     IPv6ExtHdrRouting,
 )
-from scapy.layers.l2 import ARP, Dot1Q, Ether
+from scapy.layers.l2 import ARP, Dot1Q
 from scapy.packet import Packet, Raw
 
+from director.commands import SetGuard
 from director.datapath.errors import DatapathError
 from director.datapath.guard import Guard
 from tests.lab.datapath.guarded import (
     CLIENT,
+    KEYS,
     OTHER,
     OURS,
     SERVER,
@@ -42,34 +43,11 @@ from tests.lab.datapath.guarded import (
     guarded,
     run,
 )
-from tests.lab.segment import OUR_MAC, PEER_MAC, Segment, eventually, segment
+from tests.lab.datapath.guarding_cases import CASES_WIDE, WIDE, Case, Owner, error, ether
+from tests.lab.segment import Segment, eventually, segment
 from tests.needs import needs
 
 pytestmark = [needs("root", "netns", "veth", "bpf", "clsact", "packet-socket"), pytest.mark.lab]
-
-
-class Owner(Enum):
-    """Whose a frame is, as (is it dropped before the stack, does the director's socket get it)."""
-
-    STACK = (False, False)
-    SHARED = (False, True)
-    DIRECTOR = (True, True)
-
-
-@dataclass(frozen=True)
-class Case:
-    sentence: str
-    owner: Owner
-    packet: Packet
-
-
-def ether(**fields: object) -> Packet:
-    return Ether(**{"dst": OUR_MAC, "src": PEER_MAC, **fields})
-
-
-def error(quoted: Packet, to: str, **icmp: int) -> Packet:
-    """An ICMP error from a router about a quoted packet, "fragmentation needed" unless told otherwise."""
-    return ether() / IP(src="10.0.0.254", dst=to) / ICMP(**{"type": 3, "code": 4, **icmp}) / quoted
 
 
 SYN = IP(src=CLIENT, dst=VIP) / TCP(sport=40000, dport=80, flags="S")
@@ -241,17 +219,29 @@ def arrives(tap: socket.socket, sentinel: bytes) -> list[bytes]:
     return before
 
 
-@pytest.fixture(scope="module")
-def watched() -> Iterator[Callable[[bytes], Owner]]:
+@contextmanager
+def watching(wanted: SetGuard) -> Iterator[Callable[[bytes], Owner]]:
     """One guarded segment for all cases: what became of a frame that the peer sent."""
     with segment() as joined, asyncio.Runner() as runner:
-        context = guarded(joined)
+        context = guarded(joined, wanted)
         made = runner.run(context.__aenter__())
         runner.run(made.attachments.attach(joined.inside))
         with joined.listen() as tap, joined.peer_socket() as peer:
             tap.setsockopt(socket.SOL_SOCKET, SO_ATTACH_BPF, made.guard.tap_descriptor)
             yield lambda frame: owner(joined, tap, peer, frame)
         runner.run(context.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="module")
+def watched() -> Iterator[Callable[[bytes], Owner]]:
+    with watching(KEYS) as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def watched_widely() -> Iterator[Callable[[bytes], Owner]]:
+    with watching(WIDE) as it:
+        yield it
 
 
 SENTINEL = bytes(ether() / IP(src=CLIENT, dst=VIP) / UDP(sport=1, dport=53) / Raw(b"the last word"))
@@ -275,6 +265,13 @@ def test_each_frame_goes_to_its_owner(watched: Callable[[bytes], Owner], case: C
 @pytest.mark.parametrize("case", CASES_IPV6, ids=lambda case: case.sentence)
 def test_each_ipv6_frame_goes_to_its_owner(watched: Callable[[bytes], Owner], case: Case) -> None:
     assert watched(bytes(case.packet)) is case.owner
+
+
+@pytest.mark.parametrize("case", CASES_WIDE, ids=lambda case: case.sentence)
+def test_what_no_key_names_in_full_goes_to_its_owner(
+    watched_widely: Callable[[bytes], Owner], case: Case
+) -> None:
+    assert watched_widely(bytes(case.packet)) is case.owner
 
 
 def connect(joined: Segment, address: str, port: int) -> int:
@@ -303,7 +300,7 @@ def test_the_stack_answers_on_the_vip_but_not_for_the_service(joined: Segment) -
                 errno.ETIMEDOUT,
                 errno.ECONNREFUSED,
             )
-            made.guard.set_keys(frozenset())
+            made.guard.set(SetGuard(frozenset()))
             assert connect(joined, VIP, 80) == errno.ECONNREFUSED
 
     run(scenario)

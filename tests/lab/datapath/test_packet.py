@@ -14,7 +14,7 @@ from netaddr import EUI, IPAddress
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 
-from director.commands import GuardKey, GuardSide
+from director.commands import GuardKey, GuardSide, SetGuard
 from director.datapath.errors import DatapathError
 from director.datapath.guard import Guard
 from director.datapath.packet import PacketDatapath
@@ -48,7 +48,7 @@ SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
 def tap() -> int:
     """Load the filter that the workers' sockets have, once: a ring must not see what it sent itself."""
     guard = Guard.load()
-    guard.set_keys(frozenset({GuardKey(GuardSide.TO, Protocol.UDP, VIP, KEY.port)}))
+    guard.set(SetGuard(frozenset({GuardKey(GuardSide.TO, Protocol.UDP, VIP, KEY.port)})))
     return guard.tap_descriptor
 
 

@@ -63,8 +63,8 @@ class Recorder:
     def reset(self, services: tuple[int, ...], destinations: tuple[int, ...]) -> None:
         self.told.append(("reset", services, destinations))
 
-    def set_keys(self, keys: frozenset[GuardKey]) -> None:
-        self.told.append(("guard", keys))
+    def set(self, wanted: SetGuard) -> None:
+        self.told.append(("guard", wanted.keys))
 
     async def hold(self, wanted: frozenset[IPAddress]) -> tuple[HeldAddress, ...]:
         self.told.append(("hold", wanted))
