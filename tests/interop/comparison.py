@@ -30,14 +30,16 @@ COUNTERS = 0  # stands for the counters at the end, where a frame's number is as
 OF_ITS_OWN = {4: ((11, 0), (3, 4)), 6: ((3, 0), (2, 0))}  # time exceeded, and too big: type and code
 
 Respects = tuple[str, ...]
+DROPPED: Respects = ("frames",)  # differs where a host can not send fragments, and nothing else does
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Differences by frame: those that are meant, and those that nothing explains."""
+    """By frame: differences that are meant, those that nothing explains, and what a host can not cut."""
 
     meant: Mapping[int, Deliberate]
     unexplained: Mapping[int, Respects]
+    unable: frozenset[int]
 
 
 @cache
@@ -69,9 +71,9 @@ def recorded(topic: str, exchange: Exchange) -> Recorded:
 
 
 @cache
-def compared(topic: str, name: str) -> Comparison:
+def compared(topic: str, name: str, host: str = "user") -> Comparison:
     exchange = next(each for each in TOPICS[topic] if each.name == name)
-    kernel, director = recorded(topic, exchange), Director(exchange)
+    kernel, director = recorded(topic, exchange), Director(exchange, host)
     ours = director.reactions()
     meant: dict[int, Deliberate] = {}
     unexplained: dict[int, Respects] = {}
@@ -79,9 +81,9 @@ def compared(topic: str, name: str) -> Comparison:
         rule = next((rule for rule in DIFFERENCES if seen.respects and rule.rule(seen)), None)
         if rule is not None:
             meant[number] = rule
-        elif seen.respects:
+        elif seen.respects != DROPPED if number in director.unable else seen.respects:
             unexplained[number] = seen.respects
-    if not any(rule.counted for rule in meant.values()):
+    if not director.unable and not any(rule.counted for rule in meant.values()):
         counters = director.counters()
         if kernel.counters != counters and _without_own_errors(exchange, kernel) == counters:
             meant[COUNTERS] = OWN_ERRORS
@@ -89,7 +91,7 @@ def compared(topic: str, name: str) -> Comparison:
             meant[COUNTERS] = CUT
         elif kernel.counters != counters:
             unexplained[COUNTERS] = ("counters",)
-    return Comparison(meant, unexplained)
+    return Comparison(meant, unexplained, frozenset(director.unable))
 
 
 def occurrences() -> Mapping[str, int]:

@@ -36,7 +36,10 @@ from tests.interop.recognised import (
 
 @dataclass(frozen=True, slots=True)
 class Deliberate:
-    """A difference that is meant. With `counted` the counters at the end differ for its sake, too."""
+    """A difference that is meant. With `counted` the counters at the end differ for its sake, too.
+
+    `option` is what an operator sets to have it as the kernel does.
+    """
 
     what: str
     kernel: str
@@ -44,6 +47,7 @@ class Deliberate:
     why: str
     counted: bool
     rule: Callable[[Seen], bool]
+    option: str = "none"
 
 
 RESETS = "[decision 0005](decisions/0005-answers-for-the-stack.md)"

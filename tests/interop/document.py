@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.interop import recording
+from tests.interop import features, features_beside, recording
 from tests.interop.deliberate import DIFFERENCES
+from tests.interop.features import Feature, Verdict
 from tests.interop.ipvsadm.replay import recorded
 from tests.interop.ipvsadm.sessions import SESSIONS
 from tests.interop.normal import FREEDOMS
@@ -27,6 +28,29 @@ the test suite. Every frame that comes out is compared byte for byte; so are the
 their states and timers, the active and inactive counts after each frame, and the counters at the
 end.
 """
+FEATURES = """## Feature by feature
+
+*same*: as in the kernel, but for what [differs on purpose](#where-the-director-differs-on-purpose).
+*differs*, *beyond* (the kernel has not got it) and *no* say how, or why. A proof is a test under
+`tests/`; `test_parity.py` compares with what a kernel answered, in user space, `xdp` and `tc`.
+"""
+ROOMS = (
+    ("Schedulers", features.SCHEDULERS),
+    ("Services", features.SERVICES),
+    ("Persistence", features.PERSISTENCE),
+    ("Forwarding", features.FORWARDING),
+    ("ICMP, fragments, options", features.ERRORS),
+    ("net.ipv4.vs.*", features_beside.SYSCTLS),
+    ("Timeouts", features_beside.TIMEOUTS),
+    ("Programs and files", features_beside.CONTROL),
+    ("Synchronisation", features_beside.SYNC),
+)
+WORDS = {
+    Verdict.SAME: "same",
+    Verdict.DIFFERS: "differs",
+    Verdict.BEYOND: "beyond",
+    Verdict.NO: "no",
+}
 COMMAND_LINES = """## ipvsadm's command lines
 
 {count} command lines, good and bad, were put to ipvsadm 1.31 over a kernel's IPVS, and go to
@@ -46,12 +70,14 @@ def page() -> str:
     return "\n".join(
         (
             HEAD,
+            FEATURES,
+            *by_room(),
             "## What was compared\n",
             *table(("Topic", "Exchanges", "Frames", "Kernel"), topics()),
             "\n## What either side may choose\n",
             *table(("What", "Why it is not compared as it is"), FREEDOMS.items()),
             "\n## Where the director differs on purpose\n",
-            *table(("What", "Kernel IPVS", "Director", "Why"), differences()),
+            *table(("What", "Kernel IPVS", "Director", "Why", "Option"), differences()),
             "",
             COMMAND_LINES.format(count=sum(map(len, recorded().values()))),
             *table(("Why ours answers otherwise", "Lines", "One of them"), otherwise()),
@@ -59,6 +85,30 @@ def page() -> str:
             RECORDING,
         )
     )
+
+
+def by_room() -> Iterator[str]:
+    for name, some in ROOMS:
+        yield f"### {name}\n"
+        yield from table(("Feature", "Kernel IPVS", "Director", "Proven by"), map(told, some))
+        yield ""
+
+
+def told(feature: Feature) -> tuple[str, ...]:
+    director = WORDS[feature.verdict] + (f": {feature.note}" if feature.note else "")
+    return feature.name, feature.kernel, director, ", ".join(proofs(feature)) or "-"
+
+
+def proofs(feature: Feature) -> Iterator[str]:
+    """Name each test once, with the topics or rooms of it that are meant."""
+    named: dict[str, list[str]] = {}
+    for proof in feature.proofs:
+        test, _, about = proof.partition("[")
+        named.setdefault(test, []).extend(
+            about.removesuffix("]").replace("_", " ").split(",") if about else ()
+        )
+    for test, those in named.items():
+        yield f"`{test}`" + (f" ({', '.join(those)})" if those else "")
 
 
 def topics() -> Iterator[tuple[str, ...]]:
@@ -69,7 +119,7 @@ def topics() -> Iterator[tuple[str, ...]]:
 
 def differences() -> Iterator[tuple[str, ...]]:
     for rule in DIFFERENCES:
-        yield rule.what, rule.kernel, rule.director, rule.why
+        yield rule.what, rule.kernel, rule.director, rule.why, rule.option
 
 
 def otherwise() -> Iterator[tuple[str, ...]]:

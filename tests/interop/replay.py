@@ -1,27 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
 """The director's side of an exchange: guard, data path and the host's stack behind them, on a virtual clock.
 
-The data path is the packet table's host; the stack is the kernel's, as recorded.
+The data path is one of the packet table's hosts; the stack is the kernel's, as recorded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from director.datapath.programs import ProgramKind
 from tests.interop.exchange import Exchange, Inject
 from tests.interop.guard import Owner, lingering, owner
 from tests.interop.parsed import Endpoint
 from tests.interop.recording import Counters, Load, Out, Reaction, stack_answer
 from tests.packets.case import Answer, Arrival, Counts, DestinationCounts, Verdict
 from tests.packets.compare import wire
+from tests.packets.ebpf_host import EbpfHost
+from tests.packets.hosts import Host
+from tests.packets.limits import FRAGMENTS
 from tests.packets.network import Setting
 from tests.packets.user_host import UserHost
 
+HOSTS: Mapping[str, Callable[[], Host]] = MappingProxyType(
+    {
+        "user": UserHost,
+        "xdp": lambda: EbpfHost(ProgramKind.XDP),
+        "tc": lambda: EbpfHost(ProgramKind.TC),
+    }
+)
+
 
 class Director:
-    """A director of its own for one exchange; each step takes a millisecond."""
+    """A director of its own for one exchange, on a host of this name; each step takes a millisecond.
 
-    def __init__(self, exchange: Exchange) -> None:
+    `unable` has the numbers of frames that the host dropped since it would have to send them in fragments.
+    """
+
+    def __init__(self, exchange: Exchange, host: str = "user") -> None:
         self.exchange = exchange
-        self._host = UserHost()
+        self.unable: set[int] = set()
+        self._host = HOSTS[host]()
         self._now = 0
         self._lingering: frozenset[Endpoint] = frozenset()
 
@@ -58,6 +77,8 @@ class Director:
         if whose is Owner.STACK:
             return stack_answer(step.digest)
         answer = self._host.handle(Arrival(step.interface, step.frame), self._now)
+        if answer.reason == FRAGMENTS.shows:
+            self.unable.add(self._now)
         return sent(answer) if answer.verdict is Verdict.TRANSMIT else ()
 
     def _loads(self, setting: Setting) -> list[Load]:

@@ -18,22 +18,21 @@ from tests.interop.orders import commands
 from tests.interop.parsed import frame as parsed
 from tests.interop.record import RecordingError, ask
 from tests.interop.recording import Out
-from tests.interop.replay import sent
+from tests.interop.replay import HOSTS, sent
 from tests.interop.sequences import ALL, FIRST_PORT, Outcome, Sequences, timeout_of
 from tests.packets.case import Arrival, Entry, Verdict
 from tests.packets.network import INSIDE
-from tests.packets.user_host import UserHost
 
 FILE = "sequences"
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 Outcomes = tuple[Outcome, ...]
 
 
-def by_director(sequences: Sequences) -> Outcomes:
-    """Put the flows to a data path; the guard gives it every frame of a service and of its servers."""
+def by_director(sequences: Sequences, name: str = "user") -> Outcomes:
+    """Put the flows to a host; the guard gives it every frame of a service and of its servers."""
     found: list[Outcome] = []
     for batch in sequences.batches():
-        host = UserHost()
+        host = HOSTS[name]()
         host.apply(sequences.setting)
         out: list[Out] = []
         now = 0

@@ -3,18 +3,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.interop import document
 from tests.interop.comparison import able, compared, differs, exchanges, occurrences
+from tests.interop.exchange import Exchange
+from tests.interop.replay import HOSTS
 from tests.interop.topics import OWN, PENDING, TOPICS
+from tests.needs import needs
 
-ALL = [(topic, exchange.name) for topic, some in able().items() for exchange in some]
+MARKS = {host: needs("root", "netns", "bpf", "veth") for host in HOSTS if host != "user"}
+ALL = [
+    pytest.param(host, topic, exchange.name, id=f"{host}-{topic}: {exchange.name}", marks=MARKS.get(host, ()))
+    for host in HOSTS
+    for topic, some in able().items()
+    for exchange in some
+]
 
 
-@pytest.mark.parametrize(("topic", "name"), ALL, ids=[f"{topic}: {name}" for topic, name in ALL])
-def test_the_director_does_what_the_kernel_did(topic: str, name: str) -> None:
-    assert compared(topic, name).unexplained == {}
+@pytest.mark.parametrize(("host", "topic", "name"), ALL)
+def test_the_director_does_what_the_kernel_did(host: str, topic: str, name: str) -> None:
+    assert compared(topic, name, host).unexplained == {}
+
+
+def test_in_user_space_nothing_is_left_out_for_want_of_fragments() -> None:
+    assert [name for topic, some in able().items() for name in uncut(topic, some)] == []
+
+
+def uncut(topic: str, some: tuple[Exchange, ...]) -> Iterator[str]:
+    return (exchange.name for exchange in some if compared(topic, exchange.name).unable)
 
 
 @pytest.mark.parametrize("topic", PENDING)

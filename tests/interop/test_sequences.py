@@ -6,16 +6,27 @@ from __future__ import annotations
 import pytest
 
 from tests.interop import sequenced
+from tests.interop.replay import HOSTS
 from tests.interop.sequences import ALL, PENDING, Sequences
+from tests.needs import needs
 from tests.packets.case import State
 
+MARKS = {host: needs("root", "netns", "bpf", "veth") for host in HOSTS if host != "user"}
 ABLE = [each for each in ALL if each.name not in PENDING]
 WAITING = [each for each in ALL if each.name in PENDING]
 
 
-@pytest.mark.parametrize("sequences", ABLE, ids=[each.name for each in ABLE])
-def test_each_sequence_ends_as_it_does_with_the_kernel(sequences: Sequences) -> None:
-    flows, kernel, ours = sequences.flows(), sequenced.recorded(sequences), sequenced.by_director(sequences)
+@pytest.mark.parametrize(
+    ("host", "sequences"),
+    [
+        pytest.param(host, each, id=f"{host}-{each.name}", marks=MARKS.get(host, ()))
+        for host in HOSTS
+        for each in ABLE
+    ],
+)
+def test_each_sequence_ends_as_it_does_with_the_kernel(host: str, sequences: Sequences) -> None:
+    flows, kernel = sequences.flows(), sequenced.recorded(sequences)
+    ours = sequenced.by_director(sequences, host)
     assert [row for row in zip(flows, kernel, ours, strict=True) if row[1] != row[2]] == []
 
 
