@@ -32,7 +32,7 @@ def packets(draw: st.DrawFn, shortest: int = 0, longest: int = 1300) -> Packet:
         flags=draw(st.sampled_from((0, "DF"))),
         options=[IPOption(option) for option in (draw(st.sampled_from(OPTIONS)),) if option],
     )
-    port = draw(st.integers(1, 0xFFFF))
+    port = draw(st.integers(1, 0xFFFF).filter(lambda port: port != 20))  # FTP's data: never scheduled
     pattern, length = draw(st.binary(min_size=1, max_size=7)), draw(st.integers(shortest, longest))
     payload = Raw((pattern * length)[:length])
     if draw(st.booleans()):

@@ -18,6 +18,7 @@ ELSEWHERE = frozenset(
         "tx_failed",  # an interface's doing
         "rx_oversize",  # a ring's
         "no_fragments",  # of the eBPF hosts only
+        "checksum_undone",  # of tc only, which can not complete SCTP's checksum
     }
 )
 

@@ -44,9 +44,13 @@ def in_force(tables: Tables) -> bytes:
     at = first * layout.LINE
     found = bytearray(tables.region("lb_images")[at : at + len(image())])
     header = list(layout.HEADER.unpack_from(found))
-    for place in (4, 6, 14, 15):  # of services, destinations, timeouts and links
+    for place in (4, 6, 14, 15, 17):  # of services, destinations, timeouts, links and options
         header[place] -= first
     layout.HEADER.pack_into(found, 0, *header)
+    options = list(layout.OPTIONS.unpack_from(found, header[17] * layout.LINE))
+    for place in (12, 14):  # of mark rules and limits
+        options[place] -= first
+    layout.OPTIONS.pack_into(found, header[17] * layout.LINE, *options)
     for slot in range(header[5] + 1):
         line = (header[4] + slot) * layout.LINE
         service = list(layout.SERVICE.unpack_from(found, line))
