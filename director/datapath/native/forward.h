@@ -381,6 +381,8 @@ static LB_INLINE struct lb_result lb_forward(struct lb_ctx *ctx, const struct lb
 		result = lb_forward_new(ctx, image, &packet, &found);
 		if (result.verdict != LB_MET)
 			return result;
+		if (!found.conn) /* never, with LB_MET */
+			return lb_drop(LB_REASON_TABLE_FULL);
 		dest = lb_dest_at(ctx, image, found.dest);
 	}
 	return lb_forward_hit(ctx, image, &packet, &found, dest);
