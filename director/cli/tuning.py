@@ -44,11 +44,9 @@ def _kernel_words(word: str) -> str:
 
 
 def _show_or_change(path: str, words: tuple[str, ...], *, as_json: bool) -> None:
-    changes: dict[str, int] = {}
-    for word in words:
-        if "=" in word:
-            changes |= _change(word)
-    if changes and len([word for word in words if "=" in word]) < len(words):
+    assignments = [word for word in words if "=" in word]
+    changes = {name: value for word in assignments for name, value in _change(word).items()}
+    if changes and len(assignments) < len(words):
         raise click.UsageError("either show or change: some words have a value, others have none")
     if changes:
         done(client().patch(path, changes), as_json=as_json)
