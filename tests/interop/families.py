@@ -16,7 +16,6 @@ from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
 
 from director.model import (
-    Configuration,
     Destination,
     ForwardingMethod,
     MarkRule,
@@ -121,15 +120,8 @@ def setting(
     marks: tuple[MarkRule, ...] = (),
 ) -> Setting:
     """Make a setting in which the real servers of both families can be reached."""
-    return Setting(
-        configuration=Configuration(
-            services=services,
-            tunables=tunables or Tunables(),
-            timeouts=timeouts or Timeouts(),
-            marks=marks,
-        ),
-        hops=MappingProxyType({IPAddress(server): hop(server) for server in MACS}),
-    )
+    made = network.setting(*services, tunables=tunables, timeouts=timeouts, marks=marks)
+    return replace(made, hops=MappingProxyType({IPAddress(server): hop(server) for server in MACS}))
 
 
 def destination(
