@@ -66,11 +66,16 @@ class Wire:
     macs: bytes
 
     def unwrapped(self, frame: bytes, family: str) -> bytes:
-        """Send a frame to the server and return what its stack was handed, from the Ethernet type on."""
+        """Send a frame to the server and return what its stack was handed of it, from the Ethernet type on.
+
+        Whatever else comes over the cable, such as the director's own multicast listener reports, has
+        another address.
+        """
         self.send(frame)
-        heard = self.behind[family].recv(2048)
-        assert heard[:12] == self.macs
-        return heard[12:]
+        while True:
+            heard = self.behind[family].recv(2048)
+            if heard[:12] == self.macs:
+                return heard[12:]
 
     def send(self, frame: bytes) -> None:
         self.raw.send(self.macs + frame[12:])
@@ -80,7 +85,9 @@ class Wire:
         while True:
             packet = Ether(self.raw.recv(2048))
             layer = IP if family == "4" else IPv6
-            if TCP in packet and packet[layer].src == VIPS[family] and packet[layer].dst == CLIENTS[family]:
+            if TCP not in packet or layer not in packet:
+                continue
+            if packet[layer].src == VIPS[family] and packet[layer].dst == CLIENTS[family]:
                 return "R" in packet[TCP].flags
 
     def counts(self) -> dict[Reason, int]:
