@@ -127,6 +127,7 @@ class NextHop(TypedDict):
 class Table(TypedDict):
     capacity: int
     used: int
+    templates: int
 
 
 class Keeping(TypedDict):

@@ -39,6 +39,7 @@ COLUMNS: tuple[Column[Connection], ...] = (
 @click.option(
     "--limit", metavar="N", type=int, default=DEFAULT_LIMIT, show_default=True, help="At most so many."
 )
+@click.option("--templates", is_flag=True, help="Persistence templates too: clients (port 0) that are kept.")
 @click.option("--count", is_flag=True, help="Print how many there are, and no more.")
 @watched
 @as_json
@@ -49,6 +50,7 @@ def connections(
     state: str | None,
     limit: int,
     *,
+    templates: bool,
     count: bool,
     watch: bool,
     as_json: bool,
@@ -60,6 +62,7 @@ def connections(
     """
     given = {"service": service, "destination": server, "client": network, "state": state}
     query = {key: value for key, value in given.items() if value is not None}
+    query |= {"templates": "true"} if templates else {}
     query |= {"count": "true"} if count else {"limit": str(limit)}
     _view(query, _total if count else _table).show(watch=watch, as_json=as_json)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from director.cli import printing
-from director.cli.answers import Interface, Keeping, NextHop, Status
+from director.cli.answers import Interface, Keeping, NextHop, Status, Table
 from director.cli.calling import client
 from director.cli.options import as_json
 from director.cli.printing import Align, Column, folding
@@ -73,13 +73,18 @@ def _facts(answer: Status) -> Iterator[Fact]:
     yield "process", str(answer["pid"])
     yield "running for", f"{printing.age(answer['uptime'])} (since {answer['started']})"
     yield "workers", str(answer["workers"])
-    yield "connections", f"{table['used']} of {table['capacity']}"
+    yield "connections", f"{table['used'] - table['templates']} of {table['capacity']}{_kept_clients(table)}"
     yield "tables since", _kept(answer["keeping"])
     yield "table image", f"generation {answer['generation']}"
     yield "frames lost", _lost(answer["frames_lost"])
     if not answer["interfaces"]:
         yield "interfaces", "none is taken, so nothing is forwarded"
     yield "addresses held", " ".join(answer["addresses"]) or "none"
+
+
+def _kept_clients(table: Table) -> str:
+    """Say how many entries are no connections."""
+    return f", and {table['templates']} persistence templates" if table["templates"] else ""
 
 
 def _kept(keeping: Keeping) -> str:

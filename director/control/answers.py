@@ -258,12 +258,15 @@ class NextHopAnswer(Answer):
 
 
 class TableAnswer(Answer):
+    """The connection table: `templates` of the entries in use are no connections."""
+
     capacity: int
     used: int
+    templates: int
 
     @classmethod
     def of(cls, noun: TableStatus) -> TableAnswer:
-        return cls(capacity=noun.capacity, used=noun.used)
+        return cls(capacity=noun.capacity, used=noun.used, templates=noun.templates)
 
 
 class KeepingAnswer(Answer):

@@ -155,7 +155,7 @@ class StopParameters(Partial):
 
 
 class ConnectionParameters(Partial):
-    """Which connections to list; `count` true answers with the total alone."""
+    """Which connections to list, and `templates` if true; `count` true answers with the total alone."""
 
     service: ServiceField = None
     destination: Annotated[
@@ -166,11 +166,18 @@ class ConnectionParameters(Partial):
     limit: Annotated[int, number(1, MAX_LIMIT)] = DEFAULT_LIMIT
     cursor: Annotated[int, number(0, MAX_CURSOR)] = 0
     count: TruthField = Truth.FALSE
+    templates: TruthField = Truth.FALSE
 
     def to_query(self) -> ConnectionQuery:
         limit = 0 if self.count is Truth.TRUE else self.limit
         return ConnectionQuery(
-            self.service, self.destination, self.client, self.state, limit=limit, cursor=self.cursor
+            self.service,
+            self.destination,
+            self.client,
+            self.state,
+            limit=limit,
+            cursor=self.cursor,
+            templates=self.templates is Truth.TRUE,
         )
 
 

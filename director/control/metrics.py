@@ -92,6 +92,12 @@ def _whole(status: DirectorStatus) -> Iterator[str]:
     for kind, name, what, value in (
         ("gauge", "director_table_capacity", "Entries there is room for", status.table.capacity),
         ("gauge", "director_table_used", "Entries in use", status.table.used),
+        (
+            "gauge",
+            "director_table_templates",
+            "Entries in use that are persistence templates",
+            status.table.templates,
+        ),
         ("gauge", "director_generation", "Table image in force", status.generation),
         (
             "counter",

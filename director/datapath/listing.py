@@ -53,6 +53,7 @@ def query_of(query: ConnectionQuery, holders: Callable[[int], Holder | None]) ->
     service of many ports, whose connections do not tell it.
     """
     raw = ffi.new("struct lb_conn_query *")
+    raw.flows_only = not query.templates
     if query.service is not None and query.service.port:
         raw.protocol = query.service.protocol.number
         raw.family = query.service.address.version

@@ -139,10 +139,13 @@ class Memory:
         return tuple(_reason(n, count(self._datapath, n)) for n in range(lib.LB_REASON_COUNT))
 
     def table(self) -> TableStatus:
-        """Return how many connections there is room for, and how many there are. Walks the whole table."""
-        everything = ffi.new("struct lb_conn_query *")
-        used = lib.lb_conns_count(self._datapath, everything, lib.lb_clock())
-        return TableStatus(capacity=self._sets * lib.LB_WAYS, used=used)
+        """Return how many entries there is room for, and how many there are. Walks the whole table, twice."""
+        now = lib.lb_clock()
+        used, flows = (
+            lib.lb_conns_count(self._datapath, ffi.new("struct lb_conn_query *", {"flows_only": only}), now)
+            for only in (0, 1)
+        )
+        return TableStatus(capacity=self._sets * lib.LB_WAYS, used=used, templates=max(used - flows, 0))
 
 
 def referred_by(datapath: Any) -> frozenset[int]:

@@ -120,10 +120,10 @@ class Director:
         return times["tcp_established"], times["tcp_fin_wait"], times["udp"]
 
     def connections(self) -> Iterator[Json]:
-        """List all connections, page by page."""
+        """List all connections and templates, page by page."""
         cursor = 0
         while True:
-            page = self._ask("get", "/v1/connections", limit=str(PAGE), cursor=str(cursor))
+            page = self._ask("get", "/v1/connections", templates="true", limit=str(PAGE), cursor=str(cursor))
             yield from page["connections"]
             if page["next_cursor"] is None:
                 return

@@ -80,7 +80,7 @@ class ConnectionEntry:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionQuery:
-    """Which connections to list: those that pass every filter that is not None.
+    """Which connections to list: those that pass every filter that is not None, and `templates` too if asked.
 
     `limit` 0 only counts. `cursor` 0 starts at the beginning; a page's `next_cursor` goes on after it.
     """
@@ -91,11 +91,13 @@ class ConnectionQuery:
     state: ConnectionState | None = None
     limit: int = DEFAULT_LIMIT
     cursor: int = 0
+    templates: bool = False
 
     def matches(self, entry: ConnectionEntry) -> bool:
         """Tell whether the entry passes every filter."""
         return (
-            (self.service is None or self.service == _key(entry))
+            (self.templates or not entry.template)
+            and (self.service is None or self.service == _key(entry))
             and (self.destination is None or _covers(self.destination, entry.destination))
             and (self.client is None or entry.client.address in self.client)
             and (self.state is None or self.state is entry.state)

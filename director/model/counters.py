@@ -155,10 +155,11 @@ class NextHopStatus:
 
 @dataclass(frozen=True, slots=True)
 class TableStatus:
-    """The connection table: entries it has room for, and entries in use."""
+    """The connection table: entries it has room for, and entries in use; so many of these are `templates`."""
 
     capacity: int
     used: int
+    templates: int = 0
 
 
 @dataclass(frozen=True, slots=True)

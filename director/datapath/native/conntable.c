@@ -297,7 +297,7 @@ static int lb_client_matches(const struct lb_conn_query *query, const struct lb_
 
 static int lb_conn_matches(const struct lb_conn_query *query, const struct lb_conn *conn)
 {
-	if (query->protocol && conn->protocol != query->protocol)
+	if ((query->flows_only && lb_conn_template_of(conn)) || (query->protocol && conn->protocol != query->protocol))
 		return 0;
 	if (query->family && (lb_conn_family(conn) != query->family || conn->vport != query->vport ||
 			      !lb_addr_equal(&conn->vaddr, &query->vaddr)))

@@ -17,7 +17,8 @@ struct lb_conn_query {
 	struct lb_addr client; /* masked; compared after client_mask */
 	struct lb_addr client_mask;
 	u8 client_family; /* 0: any */
-	u8 unused[3];
+	u8 flows_only;	  /* no templates */
+	u8 unused[2];
 	u32 states;	       /* a set, by enum lb_conn_state; 0: any */
 	u32 dests;	       /* length of dest_wanted, 0: any destination */
 	const u8 *dest_wanted; /* by stable id, not 0: wanted */

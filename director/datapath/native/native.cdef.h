@@ -150,6 +150,7 @@ struct lb_conn_query {
 	struct lb_addr client;
 	struct lb_addr client_mask;
 	uint8_t client_family;
+	uint8_t flows_only;
 	uint32_t states;
 	uint32_t dests;
 	const uint8_t *dest_wanted;

@@ -40,6 +40,8 @@ FILTERS = [
     (("--state", "fin_wait"), ConnectionQuery(state=ConnectionState.FIN_WAIT)),
     (("--limit", "7"), ConnectionQuery(limit=7)),
     (("--count",), ConnectionQuery(limit=0)),
+    (("--templates", "--count"), ConnectionQuery(limit=0, templates=True)),
+    (("--templates",), ConnectionQuery(templates=True)),
     (
         ("--server", "10.0.0.2", "--state", "ESTABLISHED", "--count"),
         ConnectionQuery(

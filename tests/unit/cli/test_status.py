@@ -20,7 +20,7 @@ def test_the_whole_state_is_shown(director: StoppableDirector, run: Run) -> None
         "process         4711\n"
         "running for     12 s (since 2026-01-02T03:04:05Z)\n"
         "workers         1\n"
-        "connections     5 of 1000000\n"
+        "connections     5 of 1000000, and 2 persistence templates\n"
         "tables since    2026-01-01T02:03:04Z, taken over from the process before "
         "(pinned as director-1f-2e)\n"
         "table image     generation 7\n"
@@ -45,7 +45,7 @@ def test_json_is_the_answer_of_the_api(director: StoppableDirector, run: Run) ->
     answer = json.loads(run("status", "--json").output)
     assert (answer["pid"], answer["table"], answer["addresses"]) == (
         4711,
-        {"capacity": 1_000_000, "used": 5},
+        {"capacity": 1_000_000, "used": 7, "templates": 2},
         ["192.0.2.1"],
     )
 

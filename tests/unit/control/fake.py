@@ -89,7 +89,7 @@ STATUS = DirectorStatus(
         ),
     ),
     workers=1,
-    table=TableStatus(1_000_000, 5),
+    table=TableStatus(1_000_000, 7, 2),
     keeping=Keeping(datetime(2026, 1, 1, 2, 3, 4, tzinfo=UTC), taken_over=True, kept="director-1f-2e"),
     generation=7,
     frames_lost=3,

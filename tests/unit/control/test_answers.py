@@ -70,7 +70,7 @@ STATUS_JSON = {
         }
     ],
     "workers": 1,
-    "table": {"capacity": 1_000_000, "used": 5},
+    "table": {"capacity": 1_000_000, "used": 7, "templates": 2},
     "keeping": {
         "since": "2026-01-01T02:03:04Z",
         "taken_over": True,

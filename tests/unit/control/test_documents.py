@@ -22,6 +22,7 @@ QUERIES: list[tuple[dict[str, str], ConnectionQuery]] = [
     ({"limit": "100000", "cursor": "7"}, ConnectionQuery(limit=100_000, cursor=7)),
     ({"cursor": "4294967295"}, ConnectionQuery(limit=1000, cursor=4294967295)),
     ({"count": "true", "limit": "5"}, ConnectionQuery(limit=0)),
+    ({"templates": "true"}, ConnectionQuery(templates=True)),
     ({"count": "false", "limit": "5"}, ConnectionQuery(limit=5)),
 ]
 

@@ -113,7 +113,7 @@ def test_path_parameters_are_those_of_the_path() -> None:
 def test_the_filters_of_connections_are_described() -> None:
     parameters = DOCUMENT["paths"]["/v1/connections"]["get"]["parameters"]
     assert [each["name"] for each in parameters] == [
-        "service", "destination", "client", "state", "limit", "cursor", "count",
+        "service", "destination", "client", "state", "limit", "cursor", "count", "templates",
     ]  # fmt: skip
 
 

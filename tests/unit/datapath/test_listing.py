@@ -84,8 +84,12 @@ def test_a_state_that_two_protocols_have_is_asked_for_by_both_numbers() -> None:
 
 
 def test_a_question_without_filters_asks_for_everything() -> None:
-    raw = query_of(ConnectionQuery(), HOLDERS.get).raw
+    raw = query_of(ConnectionQuery(templates=True), HOLDERS.get).raw
     assert bytes(ffi.buffer(raw)) == bytes(ffi.sizeof("struct lb_conn_query"))
+
+
+def test_templates_are_left_out_unless_asked_for() -> None:
+    assert query_of(ConnectionQuery(), HOLDERS.get).raw.flows_only == 1
 
 
 def test_filters_are_written_in_network_order() -> None:

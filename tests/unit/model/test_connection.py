@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from netaddr import IPAddress, IPNetwork
 
@@ -38,3 +40,8 @@ ASKED = [
 @pytest.mark.parametrize(("query", "matches"), ASKED)
 def test_an_entry_matches_when_it_passes_every_filter(query: ConnectionQuery, matches: bool) -> None:
     assert query.matches(ENTRY) is matches
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_template_matches_when_templates_are_asked_for(asked: bool) -> None:
+    assert ConnectionQuery(templates=asked).matches(replace(ENTRY, template=True)) is asked
