@@ -33,6 +33,13 @@ class ResetIds:
 
 
 @dataclass(frozen=True, slots=True)
+class EndConnections:
+    """End all connections to these destination ids, and the templates that lead to them."""
+
+    destinations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Remember:
     """What is held for these services changed, or a timeout or tunable: write it down before the swap."""
 
@@ -126,4 +133,14 @@ class Log:
     fields: tuple[tuple[str, str], ...] = ()
 
 
-Command = SwapTables | ResetIds | Remember | SetGuard | SetAddresses | ResolveRoute | SolicitNeighbour | Log
+Command = (
+    SwapTables
+    | ResetIds
+    | EndConnections
+    | Remember
+    | SetGuard
+    | SetAddresses
+    | ResolveRoute
+    | SolicitNeighbour
+    | Log
+)

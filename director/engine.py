@@ -16,6 +16,7 @@ from netaddr import IPAddress
 
 from director.commands import (
     Command,
+    EndConnections,
     Level,
     Remember,
     ResetIds,
@@ -214,6 +215,8 @@ class Engine:
             commands.append(Remember(tuple(turn.changed_services)))
         if turn.image_is_stale or self._generation == 0:
             commands.append(self._swap(turn))
+        if turn.ended_destinations:
+            commands.append(EndConnections(turn.ended_destinations))
         commands.extend(self._set_addresses(self._configuration))
         commands.extend(self._guards.narrowed())
         return commands
@@ -246,7 +249,10 @@ class Engine:
         turn.image_is_stale |= any(_shows_in_image(change) for change in changes)
         turn.options_changed |= _options(self._configuration) != _options(configuration)
         self._compiler.set_options(*_options(configuration))
+        retired = self._ids.retirements
         self._change_services(self._configuration, configuration, turn)
+        if configuration.tunables.expire_nodest_conn and self._ids.retirements != retired:
+            turn.ended_destinations = self._ids.gone()
         self._configuration = configuration
 
     def _begin(self, wanted: Configuration, turn: Turn) -> Configuration:

@@ -23,6 +23,7 @@ class Turn:
     wrr_changes: list[tuple[int, int, int]] = field(default_factory=list)
     reset_services: dict[int, None] = field(default_factory=dict)
     reset_destinations: dict[int, None] = field(default_factory=dict)
+    ended_destinations: tuple[int, ...] = ()
     changed_services: dict[ServiceKey, None] = field(default_factory=dict)
     options_changed: bool = False
     image_is_stale: bool = False

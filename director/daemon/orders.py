@@ -19,6 +19,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from director.commands import (
     Command,
+    EndConnections,
     Level,
     Log,
     Remember,
@@ -58,6 +59,8 @@ class Tables(Protocol):
 
     def reset(self, services: tuple[int, ...], destinations: tuple[int, ...]) -> None: ...
 
+    def end(self, destinations: tuple[int, ...]) -> int: ...
+
     def settle(self) -> None:
         """Take away what one before left and nothing needs, now that an image is in force everywhere."""
         ...
@@ -95,6 +98,7 @@ class Orders:
         self._calls: Mapping[type, Callable[[Any], Awaitable[None]]] = {
             SwapTables: self._swap,
             ResetIds: self._reset,
+            EndConnections: self._end,
             Remember: shells.keeper.remember,
             SetGuard: self._guard,
             SetAddresses: self._addresses,
@@ -179,6 +183,9 @@ class Orders:
 
     async def _reset(self, command: ResetIds) -> None:
         self._shells.tables.reset(command.services, command.destinations)
+
+    async def _end(self, command: EndConnections) -> None:
+        self._shells.tables.end(command.destinations)
 
     async def _guard(self, command: SetGuard) -> None:
         self._shells.guard.set(command)

@@ -65,6 +65,14 @@ class Memory:
             lib.lb_rates_begin_dest(self._rates, self._datapath, destination)
             self._destination_zeros.pop(destination, None)
 
+    def end(self, destinations: Iterable[int]) -> int:
+        """End the connections to these destinations, and their templates; return how many. O(table)."""
+        wanted = ffi.new("uint8_t[]", lib.LB_MAX_DESTS)
+        for number in destinations:
+            wanted[number] = 1
+        query = ffi.new("struct lb_conn_query *", {"dests": len(wanted), "dest_wanted": wanted})
+        return int(lib.lb_conns_end(self._datapath, query, lib.lb_clock()))
+
     def zero(self, services: Iterable[int], destinations: Iterable[int]) -> None:
         """Let counters and rates of these ids begin at 0 now. The workers' counters go on: what they had is
         remembered here.

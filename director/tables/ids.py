@@ -105,6 +105,8 @@ class IdRegistry:
         self._retired: dict[ServiceKey, None] = {}
         self._holders: dict[int, tuple[ServiceKey, Destination]] = {}
         self._present: dict[ServiceKey, tuple[VirtualService, ServiceIds]] = {}
+        self.retirements = 0
+        """How many destinations were ever retired."""
 
     @property
     def ends(self) -> tuple[int, int]:
@@ -118,6 +120,11 @@ class IdRegistry:
     def holder(self, number: int) -> tuple[ServiceKey, Destination] | None:
         """Look up whose a destination id is, or was last while connections may still refer to it."""
         return self._holders.get(number)
+
+    def gone(self) -> tuple[int, ...]:
+        """Return the ids of the destinations that are gone, and may still be referred to."""
+        holdings = (one for key in self._retired for one in self._services[key].destinations.values())
+        return tuple(one.id for one in holdings if not one.present)
 
     def service(self, key: ServiceKey) -> int | None:
         """Look up the id of a present service."""
@@ -255,6 +262,7 @@ class IdRegistry:
             if holding.present and place not in kept:
                 holding.present, holding.unseen = False, 0
                 self._retired[key] = None
+                self.retirements += 1
 
 
 def _key(service: VirtualService, destination: Destination) -> tuple[IPAddress, int]:

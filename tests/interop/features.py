@@ -104,12 +104,7 @@ PERSISTENCE = (
     same("persistence with a timeout", f"{CASES}[persistence]"),
     same("persistence by mask or prefix length", f"{CASES}[persistence]"),
     same("templates: listed, with states, renewed a minute at a time", f"{CASES}[persistence]"),
-    differs(
-        "a persistent client's server deleted, with `expire_nodest_conn` 1",
-        f"{CASES}[persistence]",
-        note="its template stays listed until its time is over, though nobody follows it; the kernel drops it"
-        " with the server. The client gets the same server from both",
-    ),
+    same("a persistent client's server deleted, with `expire_nodest_conn` 1", f"{REPLAY}[persistence]"),
     no(
         "persistence engines (`--pe sip`)",
         f"{COMMANDS}",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from netaddr import EUI, IPAddress
 
-from director.commands import Command, ResetIds, ResolveRoute, SolicitNeighbour, SwapTables
+from director.commands import Command, EndConnections, ResetIds, ResolveRoute, SolicitNeighbour, SwapTables
 from director.engine import Engine
 from director.events import (
     ConfigurationApplied,
@@ -32,6 +32,7 @@ from tests.packets.network import (
     director_towards,
 )
 
+TableOrder = ResetIds | SwapTables | EndConnections
 ROUNDS = 4  # of questions and answers after a setting changed: routes, then neighbours
 
 
@@ -46,11 +47,11 @@ class Steering:
         """Tell the engine a setting; return the images that it publishes until nothing is left to ask."""
         return (order for order in self.orders(setting) if isinstance(order, SwapTables))
 
-    def orders(self, setting: Setting) -> Iterator[ResetIds | SwapTables]:
+    def orders(self, setting: Setting) -> Iterator[TableOrder]:
         """Tell the engine a setting; return all that it says to do with the tables."""
         commands = self.engine.handle_all([ConfigurationApplied(setting.configuration), *facts(setting)])
         for _ in range(ROUNDS):
-            yield from (command for command in commands if isinstance(command, ResetIds | SwapTables))
+            yield from (command for command in commands if isinstance(command, TableOrder))
             answers = [event for command in commands for event in answer(setting, command)]
             commands = self.engine.handle_all(answers)
         assert not any(isinstance(command, SwapTables) for command in commands)

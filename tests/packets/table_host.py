@@ -12,13 +12,13 @@ from typing import Any
 from director.datapath._native import ffi, lib
 from netaddr import IPAddress
 
-from director.commands import ResetIds, SwapTables
+from director.commands import EndConnections, SwapTables
 from director.datapath.listing import destination_port, state_of, virtual_port
 from director.model import Protocol, ServiceKey
 from director.model.service import endpoint
 from tests.packets.case import Answer, Arrival, Counts, DestinationCounts, Entry, State, Verdict
 from tests.packets.network import Setting
-from tests.packets.steering import Steering
+from tests.packets.steering import Steering, TableOrder
 
 SETS = 1 << 10
 SEED = 0x0123456789ABCDEF
@@ -80,16 +80,26 @@ class TableHost(ABC):
         name: bytes = ffi.string(lib.lb_reason_name(number))
         return name.decode().lower()
 
-    def _obey(self, order: ResetIds | SwapTables) -> None:
+    def _obey(self, order: TableOrder) -> None:
         if isinstance(order, SwapTables):
             self._put_in_force(order.image)
             for service, gcd, most in order.wrr_changes:
                 lib.lb_datapath_wrr_changed(self._datapath, service, gcd, most)
             return
+        if isinstance(order, EndConnections):
+            self._end(order.destinations)
+            return
         for number in order.services:
             lib.lb_datapath_reset_service(self._datapath, number)
         for number in order.destinations:
             lib.lb_datapath_reset_dest(self._datapath, number)
+
+    def _end(self, destinations: tuple[int, ...]) -> None:
+        wanted = ffi.new("uint8_t[]", lib.LB_MAX_DESTS)
+        for number in destinations:
+            wanted[number] = 1
+        query = ffi.new("struct lb_conn_query *", {"dests": len(wanted), "dest_wanted": wanted})
+        lib.lb_conns_end(self._datapath, query, self._now)
 
     def _entry(self, conn: Any) -> Entry:
         holder = self._steering.engine.destination_of(conn.dest)

@@ -10,6 +10,7 @@ from netaddr import IPAddress
 
 from director.commands import (
     Command,
+    EndConnections,
     Level,
     Log,
     Remember,
@@ -31,6 +32,7 @@ from director.model import (
     Scheduler,
     Settings,
     Timeouts,
+    Tunables,
     VirtualService,
 )
 from director.tables import decode
@@ -191,6 +193,29 @@ def test_a_deleted_destination_gets_its_id_back_while_connections_refer_to_it() 
     assert engine.destination_of(1) == (KEY, WEB.destinations[0])
     commands = engine.handle(applied(WEB))
     assert (resets(commands), engine.destination_id(KEY, RS1, 80)) == ([], 1)
+
+
+def test_with_expire_nodest_conn_what_leads_to_a_deleted_destination_ends_after_the_swap() -> None:
+    expiring = Tunables(expire_nodest_conn=1)
+    one, none = (replace(WEB, destinations=WEB.destinations[:many]) for many in (1, 0))
+    engine = engine_after(*(ConfigurationApplied(Configuration((each,))) for each in (WEB, one)))
+    edits = (Configuration((each,), tunables=expiring) for each in (one, none, none))
+    orders = [engine.handle(ConfigurationApplied(each)) for each in edits]
+    assert [kinds(commands)[-2:] for commands in orders] == [
+        [SwapTables],
+        [SwapTables, EndConnections],
+        [],
+    ]
+    assert set(ended_by(orders[1])) == {1, 2}
+
+
+def ended_by(commands: list[Command]) -> tuple[int, ...]:
+    return tuple(
+        number
+        for command in commands
+        if isinstance(command, EndConnections)
+        for number in command.destinations
+    )
 
 
 def test_a_forgotten_id_is_cleared_before_another_uses_it() -> None:

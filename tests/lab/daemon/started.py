@@ -100,6 +100,10 @@ class Recording:
         if services or destinations:
             self.told.append(("reset", services, destinations))
 
+    def end(self, destinations: tuple[int, ...]) -> int:
+        self.told.append(("end", destinations))
+        return 0
+
     def census(self) -> frozenset[int]:
         return frozenset()
 

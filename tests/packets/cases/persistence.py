@@ -51,6 +51,7 @@ DR, TUN, NAT = ForwardingMethod.DR, ForwardingMethod.TUN, ForwardingMethod.NAT
 SYN_MS, HELD_MS = 60_000, 50_000
 HELD = Persistence(HELD_MS // 1000)
 QUIESCENT = Tunables(expire_quiescent_template=1)
+NODEST = Tunables(expire_nodest_conn=1)
 WEB = f"{VIP}:80"
 
 
@@ -317,6 +318,32 @@ CASES = (
             Apply(setting(both())),
             goes(tcp("S", port=40002), ONE),
             listed(0, template(ONE), ended(TWO), flow(TWO), flow(ONE, 40001), flow(ONE, 40002)),
+        ),
+    ),
+    Case(
+        "expire_nodest_conn: a deleted server's templates and connections end with it, at once",
+        setting(both(), tunables=NODEST),
+        (
+            goes(tcp("S"), TWO),
+            goes(tcp("A"), TWO, reason="hit"),
+            goes(tcp("S", client=OTHER_CLIENT), ONE),
+            Apply(setting(held(destination(ONE)), tunables=NODEST)),
+            listed(0, template(ONE, client=OTHER_CLIENT), flow(ONE, client=OTHER_CLIENT)),
+            goes(tcp("S", port=40001), ONE),
+            Apply(setting(both(), tunables=NODEST)),
+            goes(tcp("S", port=40002), ONE),
+        ),
+    ),
+    Case(
+        "expire_nodest_conn: who was deleted before it was switched on is ended with the next",
+        setting(both()),
+        (
+            goes(tcp("S"), TWO),
+            Apply(setting(held(destination(ONE)))),
+            Apply(setting(held(destination(ONE)), tunables=NODEST)),
+            listed(0, template(TWO), flow(TWO)),
+            Apply(setting(held(), tunables=NODEST)),
+            listed(0),
         ),
     ),
     Case(

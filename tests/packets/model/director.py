@@ -59,7 +59,7 @@ class Model:
     def apply(self, setting: Setting) -> None:
         self.setting = setting
         self.forwarder.apply(setting)
-        self.table.apply(setting.configuration)
+        self.table.apply(setting.configuration, self.now)
 
     def sweep(self, now: int) -> None:
         self.now = now

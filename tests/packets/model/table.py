@@ -96,7 +96,8 @@ class Table:
         self.marks: tuple[MarkRule, ...] = ()
         self.templates: list[Template] = []
 
-    def apply(self, configuration: Configuration) -> None:
+    def apply(self, configuration: Configuration, now: int) -> None:
+        before = self._gone()
         self.marks = configuration.marks
         wanted = {str(service.key): service for service in configuration.services}
         for name, service in self.services.items():
@@ -106,6 +107,23 @@ class Table:
                     _remove(service, real)
         for name, target in wanted.items():
             _update(self._service(name, target), target)
+        if configuration.tunables.expire_nodest_conn and not self._gone() <= before:
+            self._end_gone(now)
+
+    def _gone(self) -> set[tuple[str, str, int]]:
+        """Find the destinations that were deleted, and where."""
+        reals = (
+            (name, place, real) for name, each in self.services.items() for place, real in each.reals.items()
+        )
+        return {(name, *place) for name, place, real in reals if not real.present}
+
+    def _end_gone(self, now: int) -> None:
+        """End the connections to what is gone, and what would lead clients there."""
+        for flow in [flow for flow in self.flows.values() if not flow.real.present]:
+            self.close(flow, now)
+        for template in [template for template in self.templates if not template.real.present]:
+            self.templates.remove(template)
+            template.real.persistent -= 1
 
     def service_of(self, protocol: int, address: str, port: int) -> Service | None:
         """Find a packet's service: by its mark, its address and port, as FTP's data, by its address alone."""

@@ -15,6 +15,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from director.commands import (
     Command,
+    EndConnections,
     GuardKey,
     GuardSide,
     Level,
@@ -62,6 +63,10 @@ class Recorder:
 
     def reset(self, services: tuple[int, ...], destinations: tuple[int, ...]) -> None:
         self.told.append(("reset", services, destinations))
+
+    def end(self, destinations: tuple[int, ...]) -> int:
+        self.told.append(("end", destinations))
+        return 0
 
     def set(self, wanted: SetGuard) -> None:
         self.told.append(("guard", wanted.keys))
@@ -111,7 +116,8 @@ def carried_out(*commands: Command) -> list[tuple[Any, ...]]:
 
 def test_what_stood_before_goes_after_the_swap_and_cursors_follow_it() -> None:
     key = ServiceKey(Protocol.TCP, VIP, 80)
-    commands = ResetIds((4,), (5, 6)), Remember((key,)), SwapTables(b"image", 7, ((1, 2, 3),))
+    swap = SwapTables(b"image", 7, ((1, 2, 3),))
+    commands = ResetIds((4,), (5, 6)), Remember((key,)), swap, EndConnections((2, 3))
     assert carried_out(*commands) == [
         ("reset", (4,), (5, 6)),
         ("remember", (key,)),
@@ -119,6 +125,7 @@ def test_what_stood_before_goes_after_the_swap_and_cursors_follow_it() -> None:
         ("renew",),
         ("settle",),
         ("wrr", ((1, 2, 3),)),
+        ("end", (2, 3)),
     ]
 
 

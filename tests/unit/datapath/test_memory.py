@@ -78,6 +78,15 @@ def test_a_template_is_no_connection() -> None:
     assert totals == [1, 2]
 
 
+def test_what_leads_to_a_destination_can_be_ended() -> None:
+    datapath = ffi.gc(new(), lib.lb_datapath_free)
+    memory = Memory(datapath, SETS, lambda _: None)
+    open_a_persistent_connection(datapath)
+    assert (memory.end((2, 3)), memory.table().used) == (0, 2)
+    assert (memory.end((1,)), memory.table().used) == (2, 0)
+    assert memory.destination_connections(1) == (0, 0, 0)
+
+
 def test_what_nobody_used_is_empty(memory: Memory) -> None:
     assert memory.table() == TableStatus(capacity=SETS * lib.LB_WAYS, used=0)
     assert memory.census() == frozenset()

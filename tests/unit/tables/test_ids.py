@@ -102,6 +102,18 @@ def test_a_deleted_service_frees_its_ids_in_the_end() -> None:
     assert registry.assign(service(1, key=OTHER_KEY)) == Assignment(ServiceIds(1, (1,), (1,)), (1,), (1,))
 
 
+def test_what_is_gone_is_told_until_its_id_is_free() -> None:
+    registry = IdRegistry()
+    registry.assign(service(1, 1))
+    registry.assign(service(1, -1))
+    assert (registry.gone(), registry.retirements) == ((2,), 1)
+    registry.release(KEY)
+    assert (sorted(registry.gone()), registry.retirements) == ([1, 2], 2)
+    registry.census(frozenset())
+    registry.census(frozenset({1}))
+    assert registry.gone() == (1,)
+
+
 def test_a_present_destination_is_never_freed() -> None:
     registry = IdRegistry()
     registry.assign(service(1, 1))
