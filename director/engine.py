@@ -44,7 +44,6 @@ from director.model import (
     Link,
     MarkRule,
     Neighbour,
-    NextHop,
     Route,
     RouteAnswer,
     ServiceKey,
@@ -52,13 +51,14 @@ from director.model import (
     Timeouts,
     Tunables,
     VirtualService,
+    Way,
 )
-from director.model.counters import NextHopStatus
+from director.model.counters import NextHopState, NextHopStatus
 from director.tables import IdRegistry, ImageCompiler
 from director.tables.held import HeldService
 from director.tables.ids import ServiceIds
 from director.tables.lingering import LingeringServers
-from director.tables.next_hops import NextHops
+from director.tables.next_hops import NextHops, translated_here
 from director.tables.wrr_steps import wrr_steps
 from director.turn import Turn
 
@@ -144,16 +144,18 @@ class Engine:
             for server in held.lingering:
                 self._lingering.leave(held.key, (server.address, server.port), server.id)
 
-    def next_hop(self, address: IPAddress) -> NextHop | None:
+    def next_hop(self, address: IPAddress) -> Way | None:
         """Look up the way to a destination's address."""
         return self._next_hops.next_hop(address)
 
     def next_hop_status(self, key: ServiceKey | None = None) -> Iterator[NextHopStatus]:
         """Tell for each address how far the way to it is known: for one service's destinations, or all."""
-        found = self._ids.of(key) if key is not None else None
-        of_one = tuple(dict.fromkeys(_addresses((found[0],)))) if found is not None else ()
-        addresses = self._next_hops.wanted if key is None else of_one
-        return (self._next_hops.status(address) for address in addresses)
+        services, addresses = self.configuration.services, self._next_hops.wanted
+        if key is not None:
+            found = self._ids.of(key)
+            services = (found[0],) if found is not None else ()
+            addresses = tuple(dict.fromkeys(_addresses(services)))
+        return (translated_here(self._next_hops.status(each), services) for each in addresses)
 
     def why_unresolved(self, address: IPAddress) -> str | None:
         """Say in words what is missing on the way to a destination's address, or None."""
@@ -354,13 +356,16 @@ class Engine:
                 turn.ask(SolicitNeighbour(*place))
 
     def _log_way(self, address: IPAddress, turn: Turn) -> None:
-        why = self._next_hops.why_unresolved(address)
+        way = translated_here(self._next_hops.status(address), self.configuration.services)
+        untold = way.state.value if way.state is NextHopState.LOCAL_NAT else None
+        why = self._next_hops.why_unresolved(address) or untold
         if why is not None:
             turn.log(Level.WARNING, "destination unreachable", ("destination", address), ("why", why))
-            return
-        way = self._next_hops.status(address)
-        fields = (("interface", way.interface), ("via", way.via), ("mac", way.mac))
-        turn.log(Level.INFO, "destination reachable", ("destination", address), *fields)
+        elif way.state is NextHopState.LOCAL:
+            turn.log(Level.INFO, "destination reachable", ("destination", address), ("way", "local"))
+        else:
+            fields = (("interface", way.interface), ("via", way.via), ("mac", way.mac))
+            turn.log(Level.INFO, "destination reachable", ("destination", address), *fields)
 
 
 def _log_changes(changes: Iterable[Change], turn: Turn) -> None:

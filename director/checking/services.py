@@ -95,7 +95,7 @@ def _vip_findings(service: VirtualService, around: Surroundings) -> Iterator[Fin
         option = _KERNEL_OPTIONS[key.protocol]
         yield _problem(service, "the kernel's IPVS balances it too", "two balancers would answer",
                        f"ipvsadm -D {option} {endpoint(vip, key.port)}")  # fmt: skip
-    if key in around.listeners:
+    if key in around.listeners and not _serves_here(service, around):
         letter = _LETTERS[key.protocol]
         yield _problem(service, f"a socket of this host is bound to {endpoint(vip, key.port)}",
                        "it gets none of its packets while the director runs",
@@ -110,8 +110,7 @@ def _destination_findings(
         return
     route = way.route
     if isinstance(route, OwnAddress):
-        yield _problem(service, f"server {address} is this host itself", "nothing is sent to it",
-                       "the director can be none of its servers: take another host")  # fmt: skip
+        yield from _own_findings(service, destination)
     elif route is None:
         yield _problem(service, f"there is no route to server {address}", "nothing is sent to it",
                        f"ip route get {address}")  # fmt: skip
@@ -120,6 +119,20 @@ def _destination_findings(
         if destination.method is ForwardingMethod.NAT and way.interface not in around.taken:
             what = f"server {address} is on {way.interface}, which is not taken"
             yield _problem(service, what, "its replies are not translated", f"--interface {way.interface}")
+
+
+def _serves_here(service: VirtualService, around: Surroundings) -> bool:
+    """Tell whether this host is one of its servers."""
+    ways = ((one, around.ways.get(one.address)) for one in service.destinations)
+    return any(way and isinstance(way.route, OwnAddress) and not service.translates(one) for one, way in ways)
+
+
+def _own_findings(service: VirtualService, destination: Destination) -> Iterator[Finding]:
+    if service.translates(destination):
+        key, endpoint = service.key, destination.endpoint
+        yield _problem(service, f"NAT server {endpoint} is this host itself", "nothing is sent to it",
+                       "serve at the service's own address and port, and "
+                       f"director server edit {key} {endpoint} --method dr")  # fmt: skip
 
 
 def _route_findings(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Fact = tuple[str, str]
 MANY_HOPS = 100
+KNOWN = {NextHopState.RESOLVED.value, NextHopState.LOCAL.value}
 
 FACTS: tuple[Column[Fact], ...] = (Column("", lambda row: row[0]), folding("", lambda row: row[1]))
 INTERFACES: tuple[Column[Interface], ...] = (
@@ -61,8 +62,8 @@ def _next_hops(hops: Sequence[NextHop]) -> RenderableType:
     """Show the ways to servers; of very many those that want attention, and say so."""
     if len(hops) <= MANY_HOPS:
         return printing.table(NEXT_HOPS, hops)
-    shown = sorted(hops, key=lambda hop: hop["state"] == NextHopState.RESOLVED.value)[:MANY_HOPS]
-    unresolved = sum(hop["state"] != NextHopState.RESOLVED.value for hop in hops)
+    shown = sorted(hops, key=lambda hop: hop["state"] in KNOWN)[:MANY_HOPS]
+    unresolved = sum(hop["state"] not in KNOWN for hop in hops)
     words = f"{len(shown)} of {len(hops)} next hops, {unresolved} of them not resolved; --json shows all"
     return printing.stack(printing.table(NEXT_HOPS, shown), words)
 

@@ -49,7 +49,7 @@ def parse_endpoint(text: str) -> Endpoint:
 
 
 def parse_unicast(text: str) -> Endpoint:
-    """Read an endpoint that a service or a destination can have."""
+    """Read an endpoint that a service can have."""
     found = parse_endpoint(text)
     kind = _kind(found.address)
     if kind:
@@ -57,10 +57,16 @@ def parse_unicast(text: str) -> Endpoint:
     return found
 
 
+def parse_server(text: str) -> Endpoint:
+    """Read an endpoint that a destination can have: a loopback address is this host's own."""
+    found = parse_endpoint(text)
+    return found if found.address.is_loopback() else parse_unicast(text)
+
+
 def parse_destination(text: str, service: ServiceKey) -> Endpoint:
     """Read a destination whose port may be left out: it is the service's then."""
     address = address_or_none(text.strip("[]"))
-    return parse_unicast(text if address is None else str(Endpoint(address, service.port)))
+    return parse_server(text if address is None else str(Endpoint(address, service.port)))
 
 
 def parse_filter(text: str) -> Endpoint:

@@ -31,6 +31,7 @@ from director.config.address import (
     parse_mask,
     parse_network,
     parse_ports,
+    parse_server,
     parse_unicast,
     refusal,
     write_mask,
@@ -160,7 +161,7 @@ def each_once(words: tuple[Any, ...]) -> tuple[Any, ...]:
 EXAMPLES = ("examples", ["192.0.2.1:80", "[2001:db8::1]:80"])
 LENGTHS = (("minLength", 1), ("maxLength", 15))
 
-EndpointField = Annotated[Endpoint, Written(parse_unicast, str, AN_ENDPOINT, (EXAMPLES,))]
+EndpointField = Annotated[Endpoint, Written(parse_server, str, AN_ENDPOINT, (EXAMPLES,))]
 InterfaceField = Annotated[str, Written(_interface, str, AN_INTERFACE, LENGTHS)]
 MethodField = Annotated[ForwardingMethod, choice(ForwardingMethod, "forwarding method")]
 SchedulerField = Annotated[Scheduler, choice(Scheduler, "scheduler")]

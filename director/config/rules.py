@@ -64,9 +64,6 @@ def destination_faults(service: ServiceKey, destination: Destination) -> Iterato
     elif address.version == 6 and address.is_link_local():
         message = f"{found} is link-local, and on which interface it does not say"
         yield Fault("address", found, "an address that a route leads to", message)
-    elif address == service.address and not service.mark:
-        message = f"{found} is the service's own address; expected a real server's"
-        yield Fault("address", found, "a real server's address", message)
     if destination.method is not ForwardingMethod.NAT and port != service.port and not service.mark:
         message = (
             f"{found} has port {port}; {destination.method.value} keeps the service's port {service.port}"

@@ -248,9 +248,19 @@ static LB_INLINE enum owner owner_of(struct __sk_buff *skb)
 	return skb->protocol == lb_htons(LB_ETH_P_IPV6) ? owner_in_family(skb, LB_FAMILY_IPV6) : OWNER_STACK;
 }
 
+/* Whether the XDP program has seen to it that this frame is the stack's: the host is its server. */
+static LB_INLINE int is_left_to_stack(const struct __sk_buff *skb)
+{
+	const u32 *token = (const void *)(long)skb->data_meta;
+
+	return (const void *)(token + 1) <= (const void *)(long)skb->data && *token == LB_GUARD_TOKEN;
+}
+
 SEC("tc")
 int guard(struct __sk_buff *skb)
 {
+	if (is_left_to_stack(skb))
+		return TC_ACT_UNSPEC;
 	return owner_of(skb) == OWNER_DIRECTOR ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 

@@ -2,7 +2,7 @@
 """The nouns of the director: frozen, pure, and importing nothing of the floors above."""
 
 from director.model.configuration import Configuration, Settings, Timeouts, Tunables
-from director.model.network import Link, Neighbour, NextHop, OwnAddress, Route, RouteAnswer
+from director.model.network import Link, Neighbour, NextHop, OwnAddress, Route, RouteAnswer, Way
 from director.model.service import (
     Destination,
     ForwardingMethod,
@@ -41,4 +41,5 @@ __all__ = [
     "TunnelChecksum",
     "TunnelType",
     "VirtualService",
+    "Way",
 ]

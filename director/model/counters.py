@@ -138,7 +138,8 @@ class NextHopState(Enum):
     RESOLVED = "resolved"
     RESOLVING = "resolving"
     NO_ROUTE = "no route"
-    OWN_ADDRESS = "own address"
+    LOCAL = "local"
+    LOCAL_NAT = "a NAT server on this host"
     NO_LINK = "no link"
 
 

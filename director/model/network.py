@@ -37,7 +37,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class OwnAddress:
-    """The kernel's answer where `destination` is an address of this host, to which nothing is sent."""
+    """The kernel's answer where `destination` is an address of this host, whose own stack is the server."""
 
 
 RouteAnswer = Route | OwnAddress | None
@@ -62,3 +62,7 @@ class NextHop:
     destination_mac: EUI
     source: IPAddress
     mtu: int
+
+
+Way = NextHop | OwnAddress
+"""Where packets to a destination go: to a next hop, or to the director's own stack."""

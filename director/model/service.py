@@ -194,6 +194,11 @@ class VirtualService:
         """
         return destination.port if destination.method is ForwardingMethod.NAT else self.key.port
 
+    def translates(self, destination: Destination) -> bool:
+        """Tell whether packets reach the destination by another address or port than the service's."""
+        there = destination.address, destination.port
+        return destination.method is ForwardingMethod.NAT and there != (self.key.address, self.key.port)
+
     def destination(self, address: IPAddress, port: int) -> Destination | None:
         """Find the destination with this address and port."""
         return next((d for d in self.destinations if (d.address, d.port) == (address, port)), None)

@@ -15,6 +15,7 @@ from director.model import (
     ForwardingMethod,
     MarkRule,
     NextHop,
+    OwnAddress,
     Persistence,
     Protocol,
     Scheduler,
@@ -25,6 +26,7 @@ from director.model import (
     Tunnel,
     TunnelChecksum,
     TunnelType,
+    Way,
 )
 from director.tables.layout import (
     DESTINATION,
@@ -86,7 +88,7 @@ class DecodedDestination:
     method: ForwardingMethod
     tunnel: Tunnel
     weight: int
-    next_hop: NextHop | None
+    next_hop: Way | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +274,9 @@ def _destination(image: bytes, header: _Header, number: int) -> DecodedDestinati
     if DestinationFlag.PRESENT not in flags:
         return None
     family = Family.IPV6 if DestinationFlag.IPV6 in flags else Family.IPV4
-    hop = NextHop(interface, _mac(source_mac), _mac(mac), _address(source, family), mtu)
+    hop: Way = NextHop(interface, _mac(source_mac), _mac(mac), _address(source, family), mtu)
+    if DestinationFlag.LOCAL in flags:
+        hop = OwnAddress()
     return DecodedDestination(
         id=number,
         service=service,

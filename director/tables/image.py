@@ -20,11 +20,12 @@ from director.model import (
     ForwardingMethod,
     Link,
     MarkRule,
-    NextHop,
+    OwnAddress,
     ServiceKey,
     Timeouts,
     Tunables,
     VirtualService,
+    Way,
 )
 from director.scheduling.weighted_round_robin import level_step
 from director.tables.ids import IdRegistry, ServiceIds
@@ -75,6 +76,7 @@ class _Row:
     timeouts: Overrides
     destination: Destination
     port: int
+    translated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class ImageCompiler:
         self._rows: dict[int, _Row] = {}
         self._limited: set[int] = set()
         self._by_address: dict[IPAddress, set[int]] = {}
-        self._next_hops: dict[IPAddress, NextHop] = {}
+        self._next_hops: dict[IPAddress, Way] = {}
         self._destination_lines = bytearray(LINE)
         self._placement: Placement | None = None
         self._links: tuple[Link, ...] = ()
@@ -123,9 +125,7 @@ class ImageCompiler:
         else:
             self._drop_rows(frozenset(old.ids.destinations) - frozenset(ids.destinations))
         for number, destination in zip(ids.destinations, service.destinations, strict=True):
-            self._set_row(
-                number, _Row(ids.service, service.timeouts, destination, _port(service, destination))
-            )
+            self._set_row(number, _row(ids.service, service, destination))
         self._chunks[service.key] = _chunk(service, ids, old)
 
     def remove_service(self, key: ServiceKey) -> None:
@@ -133,7 +133,7 @@ class ImageCompiler:
         self._drop_rows(frozenset(self._chunks.pop(key).ids.destinations))
         self._placement = None
 
-    def set_next_hop(self, address: IPAddress, hop: NextHop | None) -> None:
+    def set_next_hop(self, address: IPAddress, hop: Way | None) -> None:
         """Take the way to an address, or that there is none."""
         if hop is None:
             self._next_hops.pop(address, None)
@@ -266,6 +266,8 @@ class ImageCompiler:
         if missing > 0:
             self._destination_lines.extend(bytes(max(missing, len(self._destination_lines))))
         hop = self._next_hops.get(row.destination.address)
+        if row.translated and isinstance(hop, OwnAddress):
+            hop = None  # what this host's own stack answers goes past us, and would have to be told back
         line = destination_line(row.service, self._set_of(row.timeouts), row.destination, row.port, hop)
         self._destination_lines[number * LINE : (number + 1) * LINE] = line
 
@@ -277,6 +279,11 @@ class ImageCompiler:
             if not self._by_address[address]:
                 del self._by_address[address]
             self._destination_lines[number * LINE : (number + 1) * LINE] = bytes(LINE)
+
+
+def _row(number: int, service: VirtualService, destination: Destination) -> _Row:
+    port = _port(service, destination)
+    return _Row(number, service.timeouts, destination, port, service.translates(destination))
 
 
 def _port(service: VirtualService, destination: Destination) -> int:
@@ -313,7 +320,7 @@ def _chunk(service: VirtualService, ids: ServiceIds, old: _Chunk | None) -> _Chu
 
 def compile_image(
     configuration: Configuration,
-    next_hops: Mapping[IPAddress, NextHop],
+    next_hops: Mapping[IPAddress, Way],
     generation: int = 1,
     links: Iterable[Link] = (),
 ) -> bytes:

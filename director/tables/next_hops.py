@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from netaddr import IPAddress
 
-from director.model import Link, Neighbour, NextHop, OwnAddress, Route, RouteAnswer
+from director.model import Link, Neighbour, NextHop, OwnAddress, Route, RouteAnswer, VirtualService, Way
 from director.model.counters import NextHopState, NextHopStatus
 
 NeighbourPlace = tuple[int, IPAddress]
@@ -28,7 +29,7 @@ class NextHops:
         self._routes: dict[IPAddress, RouteAnswer] = {}
         self._neighbours: dict[NeighbourPlace, Neighbour] = {}
         self._users: dict[NeighbourPlace, dict[IPAddress, None]] = {}
-        self._hops: dict[IPAddress, NextHop] = {}
+        self._hops: dict[IPAddress, Way] = {}
         self._unanswered: set[IPAddress] = set()
 
     @property
@@ -108,8 +109,8 @@ class NextHops:
         self._unanswered.update(news)
         return news
 
-    def next_hop(self, address: IPAddress) -> NextHop | None:
-        """Look up the next hop of a wanted address, if it is known."""
+    def next_hop(self, address: IPAddress) -> Way | None:
+        """Look up the next hop of a wanted address, if it is known, or that it is the host's own."""
         return self._hops.get(address)
 
     def unresolved_neighbour(self, address: IPAddress) -> NeighbourPlace | None:
@@ -141,7 +142,6 @@ class NextHops:
         if route is None:
             return {
                 NextHopState.RESOLVING: f"the kernel was not yet asked for a route to {address}",
-                NextHopState.OWN_ADDRESS: f"{address} is the director's own address",
                 NextHopState.NO_ROUTE: f"no route to {address}",
             }[self._state_without_route(address)]
         link = self._links.get(route.interface)
@@ -166,7 +166,7 @@ class NextHops:
         if address not in self._routes:
             return NextHopState.RESOLVING
         own = isinstance(self._routes[address], OwnAddress)
-        return NextHopState.OWN_ADDRESS if own else NextHopState.NO_ROUTE
+        return NextHopState.LOCAL if own else NextHopState.NO_ROUTE
 
     def _is_usable(self, interface: int) -> bool:
         link = self._links.get(interface)
@@ -198,7 +198,10 @@ class NextHops:
                 self._unanswered.discard(address)
         return tuple(changed)
 
-    def _work_out(self, address: IPAddress) -> NextHop | None:
+    def _work_out(self, address: IPAddress) -> Way | None:
+        answer = self._routes.get(address)
+        if isinstance(answer, OwnAddress):
+            return answer
         route = self._route(address)
         if route is None or not self._is_usable(route.interface):
             return None
@@ -207,3 +210,13 @@ class NextHops:
         if neighbour is None or neighbour.mac is None or link.mac is None:
             return None
         return NextHop(link.index, link.mac, neighbour.mac, route.source, min(route.mtu, link.mtu))
+
+
+def translated_here(way: NextHopStatus, services: Iterable[VirtualService]) -> NextHopStatus:
+    """Say so where a NAT server of these is on this host: what its stack answers can not be told back."""
+    if way.state is not NextHopState.LOCAL:
+        return way
+    servers = ((service, one) for service in services for one in service.destinations)
+    if not any(one.address == way.destination and service.translates(one) for service, one in servers):
+        return way
+    return replace(way, state=NextHopState.LOCAL_NAT)

@@ -18,12 +18,14 @@ from director.model import (
     Link,
     MarkRule,
     NextHop,
+    OwnAddress,
     Protocol,
     Timeouts,
     Tunables,
     TunnelChecksum,
     TunnelType,
     VirtualService,
+    Way,
 )
 from director.tables.layout import (
     DESTINATION,
@@ -236,25 +238,28 @@ def limit_lines(limits: Sequence[tuple[int, int, int]]) -> bytes:
     return whole_lines(b"".join(LIMIT.pack(*each) for each in limits))
 
 
-def _destination_flags(destination: Destination, hop: NextHop | None) -> DestinationFlag:
+def _destination_flags(destination: Destination, way: Way | None) -> DestinationFlag:
     flags = DestinationFlag.PRESENT
     if destination.address.version == 6:
         flags |= DestinationFlag.IPV6
-    if hop is not None:
+    if way is not None:
         flags |= DestinationFlag.RESOLVED
+    if isinstance(way, OwnAddress):
+        flags |= DestinationFlag.LOCAL
     if destination.method is ForwardingMethod.TUN:
         flags |= _TUNNEL_TYPES[destination.tunnel.type] | _TUNNEL_CHECKSUMS[destination.tunnel.checksum]
     return flags
 
 
 def destination_line(
-    service: int, timeouts: int, destination: Destination, port: int, hop: NextHop | None
+    service: int, timeouts: int, destination: Destination, port: int, way: Way | None
 ) -> bytes:
-    """Write a destination's line; without a next hop it stands there unresolved.
+    """Write a destination's line; without a way to it it stands there unresolved.
 
     `timeouts` is its service's set.
     """
-    flags = _destination_flags(destination, hop)
+    flags = _destination_flags(destination, way)
+    hop = way if isinstance(way, NextHop) else None
     if destination.method is ForwardingMethod.TUN and destination.tunnel.type is TunnelType.GUE:
         port = destination.tunnel.port
     return DESTINATION.pack(

@@ -64,16 +64,31 @@ class Packet:
 
 
 class XdpPacket(Packet):
-    """A frame at the driver: a struct xdp_md."""
+    """A frame at the driver: a struct xdp_md. `_metadata` is the length of what stands before it."""
+
+    def __init__(self, frame: bytes, interface: int, mac: bytes) -> None:
+        self._metadata = 0
+        super().__init__(frame, interface, mac)
 
     def helpers(self) -> Mapping[int, Helper]:
         return {
             44: lambda machine: self.resize(-signed(machine.registers[2] & 0xFFFFFFFF, 32), 0),  # adjust_head
+            54: self._adjust_metadata,
             65: lambda machine: self.resize(0, signed(machine.registers[2] & 0xFFFFFFFF, 32)),  # adjust_tail
         }
 
     def tell(self) -> None:
-        struct.pack_into("<6I", self._context, 0, *self.bounds(), 0, self.interface, 0, 0)
+        start, end = self.bounds()
+        fields = start, end, start - self._metadata, self.interface, 0, 0
+        struct.pack_into("<6I", self._context, 0, *fields)
+
+    def _adjust_metadata(self, machine: Machine) -> int:
+        length = self._metadata - signed(machine.registers[2] & 0xFFFFFFFF, 32)
+        if not 0 <= length <= self._start or length % 4:
+            return FAILED
+        self._metadata = length
+        self.tell()
+        return 0
 
 
 class TcPacket(Packet):

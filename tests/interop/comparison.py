@@ -14,9 +14,10 @@ from director.config.errors import ConfigError
 from director.model import ForwardingMethod
 from director.model.service import endpoint
 from tests.interop import parsed, recording
-from tests.interop.deliberate import CUT, DIFFERENCES, OWN_ERRORS, Deliberate
+from tests.interop.deliberate import CUT, DIFFERENCES, OWN_ANSWERS, OWN_ERRORS, Deliberate
 from tests.interop.exchange import Exchange, Inject
 from tests.interop.guard import lingering
+from tests.interop.local_servers import levelled, without_own_answers
 from tests.interop.normal import disagreements
 from tests.interop.parsed import Endpoint
 from tests.interop.recognised import Seen, is_cut
@@ -78,7 +79,7 @@ def compared(topic: str, name: str, host: str = "user") -> Comparison:
     meant: dict[int, Deliberate] = {}
     unexplained: dict[int, Respects] = {}
     for number, seen in enumerate(_sights(exchange, kernel, ours), start=1):
-        rule = next((rule for rule in DIFFERENCES if seen.respects and rule.rule(seen)), None)
+        rule = _meant(seen)
         if rule is not None:
             meant[number] = rule
         elif seen.respects != DROPPED if number in director.unable else seen.respects:
@@ -87,6 +88,8 @@ def compared(topic: str, name: str, host: str = "user") -> Comparison:
         counters = director.counters()
         if kernel.counters != counters and _without_own_errors(exchange, kernel) == counters:
             meant[COUNTERS] = OWN_ERRORS
+        elif kernel.counters != counters and without_own_answers(exchange, kernel) == counters:
+            meant[COUNTERS] = OWN_ANSWERS
         elif kernel.counters != counters and any(is_cut(step) for _, step in exchange.injections()):
             meant[COUNTERS] = CUT
         elif kernel.counters != counters:
@@ -99,6 +102,14 @@ def occurrences() -> Mapping[str, int]:
     found = (compared(topic, each.name).meant for topic, some in able().items() for each in some)
     counted = Counter(rule.what for meant in found for rule in meant.values())
     return {rule.what: counted[rule.what] for rule in DIFFERENCES}
+
+
+def _meant(seen: Seen) -> Deliberate | None:
+    """Find what explains a difference, or what is left of it beside connections of the director's own."""
+    if not seen.respects:
+        return None
+    views = (seen, levelled(seen))
+    return next((rule for view in views for rule in DIFFERENCES if rule.rule(view)), None)
 
 
 def _sights(exchange: Exchange, kernel: Recorded, ours: tuple[Reaction, ...]) -> Iterator[Seen]:

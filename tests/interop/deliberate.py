@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.interop.local_servers import resets_end_connections, translates_here
 from tests.interop.recognised import (
     Seen,
     behind_extensions,
@@ -59,6 +60,14 @@ OWN_ERRORS = Deliberate(
     counted=True,
     rule=shows_in_no_frame,
 )
+OWN_ANSWERS = Deliberate(
+    what="OutPkts and OutBytes of a server that is the director itself",
+    kernel="counts what its own stack answers",
+    director="sees the client's half alone, as of any DR or TUN server, so they stay 0",
+    why="what the stack sends does not pass the data path",
+    counted=True,
+    rule=shows_in_no_frame,
+)
 CUT = Deliberate(
     what="IPv6 packets that end within their transport header, behind the ports",
     kernel="forwards them, and counts them where it can not",
@@ -68,6 +77,23 @@ CUT = Deliberate(
     rule=ends_within_its_header,
 )
 DIFFERENCES = (
+    Deliberate(
+        what="a NAT server that is the director itself, at another address or port than the service's",
+        kernel="translates what its own stack sends",
+        director="sends it nothing, and says so; at the service's own address and port it serves, and by DR "
+        "and TUN at any address",
+        why="what the stack sends does not pass the data path. Let the server listen at the VIP",
+        counted=False,
+        rule=translates_here,
+    ),
+    Deliberate(
+        what="connections that a server resets which is the director itself",
+        kernel="sees what its own stack sends, and closes them",
+        director="sees the client's half alone, as of any DR or TUN server",
+        why="what the stack sends does not pass the data path",
+        counted=False,
+        rule=resets_end_connections,
+    ),
     Deliberate(
         what="new connections to a server whose method was changed to DR",
         kernel="keeps the route of the old method, asks for the VIP's MAC on it, and sends nothing",
@@ -208,4 +234,5 @@ DIFFERENCES = (
         rule=is_of_a_deleted_service,
     ),
     OWN_ERRORS,
+    OWN_ANSWERS,
 )

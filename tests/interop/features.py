@@ -129,7 +129,12 @@ FORWARDING = (
         note="[not by `tc`](datapaths.md#tunnels) everywhere",
     ),
     same("TUN between families, both ways", *topics("tunnels")),
-    no("local node", note="the VIP, or another address of the director's, is no server"),
+    differs(
+        "local node",
+        *topics("local_node"),
+        "lab/test_forwarding_local.py::test_the_director_answers_half_of_the_requests_itself",
+        note="by NAT [only at the service's own address and port](operations.md#the-director-as-a-server)",
+    ),
     beyond(
         "decapsulation on the server, of each kind of tunnel",
         "lab/test_realserver_tunnels.py::test_whole_packet_comes_out_to_the_byte_and_the_stack_takes_it",

@@ -20,6 +20,7 @@ from tests.interop.parsed import frame as parsed
 from tests.packets.network import Setting
 
 ANY_PORT = 0
+OWN_ADDRESSES = frozenset(address for family in FAMILIES for address in (family.director, family.vip))
 
 
 class Owner(Enum):
@@ -75,9 +76,8 @@ def fits(end: Endpoint, rule: MarkRule) -> bool:
 
 def has_local_node(setting: Setting) -> bool:
     """Whether some destination is the director itself, so that its stack has the last word."""
-    own = {family.director for family in FAMILIES} | {family.vip for family in FAMILIES}
-    services_now = setting.configuration.services
-    return any(str(each.address) in own for service in services_now for each in service.destinations)
+    servers = (each for service in setting.configuration.services for each in service.destinations)
+    return any(str(each.address) in OWN_ADDRESSES for each in servers)
 
 
 def translated(setting: Setting) -> frozenset[Endpoint]:

@@ -79,6 +79,8 @@ class Director:
         answer = self._host.handle(Arrival(step.interface, step.frame), self._now)
         if answer.reason == FRAGMENTS.shows:
             self.unable.add(self._now)
+        if answer.reason == "local":
+            return stack_answer(step.digest)
         return sent(answer) if answer.verdict is Verdict.TRANSMIT else ()
 
     def _loads(self, setting: Setting) -> list[Load]:

@@ -52,6 +52,11 @@ SERVER_MACS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+OWN = frozenset(
+    IPAddress(one) for one in (VIP, DIRECTOR, DIRECTOR6, "2001:db8::1", "2001:db8:a::1", "127.0.0.1")
+)
+"""Addresses of the director itself; VIPs are."""
+
 MTU = 1500
 
 

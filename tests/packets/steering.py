@@ -20,7 +20,7 @@ from director.events import (
     NeighbourChanged,
     RouteResolved,
 )
-from director.model import Link, Neighbour, Route
+from director.model import Link, Neighbour, OwnAddress, Route, RouteAnswer
 from tests.packets.network import (
     ALL_SERVERS,
     INSIDE,
@@ -28,6 +28,7 @@ from tests.packets.network import (
     MTU,
     OUTSIDE,
     OUTSIDE_MAC,
+    OWN,
     Setting,
     director_towards,
 )
@@ -80,7 +81,9 @@ def answer(setting: Setting, command: Command) -> Iterator[Event]:
             yield from neighbour(setting, address)
 
 
-def route(setting: Setting, address: IPAddress) -> Route:
+def route(setting: Setting, address: IPAddress) -> RouteAnswer:
+    if address in OWN:
+        return OwnAddress()
     way = setting.hops.get(address)
     return Route(
         destination=address,

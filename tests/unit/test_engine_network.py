@@ -23,6 +23,7 @@ from director.events import (
 )
 from director.model import (
     Configuration,
+    ForwardingMethod,
     Neighbour,
     OwnAddress,
 )
@@ -159,12 +160,25 @@ def test_a_destination_without_a_route_is_said_once() -> None:
 
 
 def test_a_destination_that_is_the_director_itself_is_said_once() -> None:
-    engine = engine_after(applied(DNS))
-    fields = (("destination", "10.0.0.2"), ("why", "10.0.0.2 is the director's own address"))
-    assert engine.handle(RouteResolved(RS1, OwnAddress())) == [
-        Log(Level.WARNING, "destination unreachable", fields)
-    ]
+    server = replace(DNS.destinations[0], method=ForwardingMethod.DR, port=DNS.key.port)
+    engine = engine_after(applied(replace(DNS, destinations=(server,))))
+    commands = engine.handle(RouteResolved(RS1, OwnAddress()))
+    fields = (("destination", "10.0.0.2"), ("way", "local"))
+    assert logs_of(commands) == [Log(Level.INFO, "destination reachable", fields)]
+    assert [d.next_hop for d in image_of(commands).destinations.values()] == [OwnAddress()]
+    assert tuple(engine.next_hop_status()) == (NextHopStatus(RS1, NextHopState.LOCAL),)
     assert engine.handle(RouteResolved(RS1, OwnAddress())) == []
+
+
+def test_a_nat_server_on_the_director_itself_gets_nothing_and_that_is_said() -> None:
+    server = replace(DNS.destinations[0], method=ForwardingMethod.NAT, port=8053)
+    engine = engine_after(applied(replace(DNS, destinations=(server,))))
+    commands = engine.handle(RouteResolved(RS1, OwnAddress()))
+    fields = (("destination", "10.0.0.2"), ("why", "a NAT server on this host"))
+    assert logs_of(commands) == [Log(Level.WARNING, "destination unreachable", fields)]
+    assert [d.next_hop for d in image_of(commands).destinations.values()] == [None]
+    assert tuple(engine.next_hop_status()) == (NextHopStatus(RS1, NextHopState.LOCAL_NAT),)
+    assert tuple(engine.next_hop_status(DNS.key)) == (NextHopStatus(RS1, NextHopState.LOCAL_NAT),)
 
 
 def test_a_destination_that_lost_its_route_is_said_once() -> None:

@@ -20,8 +20,9 @@ enum lb_guard_side {
 
 enum {
 	LB_GUARD_KEYS = 524288,
-	LB_GUARD_KEEP = 0x40000,  /* what a socket filter returns for "the whole frame" */
-	LB_GUARD_BANK = 2 * 1024, /* rules */
+	LB_GUARD_TOKEN = 0x6c6f6361, /* metadata: the XDP program leaves this frame to the stack, its server */
+	LB_GUARD_KEEP = 0x40000,     /* what a socket filter returns for "the whole frame" */
+	LB_GUARD_BANK = 2 * 1024,    /* rules */
 };
 
 /* A key's value. */

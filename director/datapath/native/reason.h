@@ -23,6 +23,7 @@ enum lb_verdict {
 	X(ICMP_QUERY, PASS, "an ICMP message that is no error, such as a ping: left to the local stack")               \
 	X(ICMP_UNRELATED, PASS, "an ICMP error about no connection we know: left to the local stack")                  \
 	X(FRAGMENT_UNKNOWN, PASS, "a later fragment whose first was not seen, or not ours: left to the local stack")   \
+	X(LOCAL, PASS, "its server is the director itself: left to the local stack")                                   \
 	X(TRUNCATED, DROP, "the frame ends before its headers or its stated length do")                                \
 	X(BAD_HEADER, DROP, "a header contradicts itself: version, header length or total length")                     \
 	X(BAD_CHECKSUM, DROP, "a wrong IP or ICMP checksum, or TCP where a reset would answer")                        \
@@ -63,7 +64,12 @@ enum lb_verdict {
 enum lb_reason { LB_REASONS(LB_REASON_ENUM) LB_REASON_COUNT };
 #undef LB_REASON_ENUM
 
-/* What becomes of a packet. `ifindex` and `mtu` speak only for LB_TRANSMIT; mtu 0: it surely fits. */
+enum { LB_LOOPBACK = 1 }; /* the interface lo, in each network namespace */
+
+/*
+ * What becomes of a packet. `ifindex` and `mtu` speak only for LB_TRANSMIT; mtu 0: it surely fits. With LB_REASON_LOCAL
+ * `ifindex` is LB_LOOPBACK if the packet is kept from the stack, so that it must be handed in.
+ */
 struct lb_result {
 	u8 verdict;
 	u8 reason;

@@ -47,6 +47,19 @@ struct lb_pool {
 	struct lb_worker worker[LB_MAX_WORKERS];
 };
 
+/* Hand a frame to the host's own stack, as one that it sent to itself. */
+static int lb_worker_hand_in(struct lb_worker *worker, struct lb_ctx *ctx)
+{
+	struct lb_eth *eth = lb_at(ctx, 0, sizeof(*eth));
+	struct lb_result result = lb_transmit(LB_REASON_LOCAL, LB_LOOPBACK, 0);
+
+	if (!eth)
+		return -1;
+	memset(eth->dst, 0, LB_ETH_ALEN);
+	memset(eth->src, 0, LB_ETH_ALEN);
+	return lb_emit(ctx, &result, &worker->sender.sink);
+}
+
 static void lb_worker_forward(struct lb_worker *worker, struct lb_ctx *ctx, struct lb_ring_frame *frame)
 {
 	struct lb_result result;
@@ -58,6 +71,8 @@ static void lb_worker_forward(struct lb_worker *worker, struct lb_ctx *ctx, stru
 	ctx->outer.length = 0;
 	result = lb_forward(ctx, lb_image(ctx));
 	if (result.verdict == LB_TRANSMIT && lb_emit(ctx, &result, &worker->sender.sink))
+		result.reason = LB_REASON_TX_FAILED;
+	if (result.reason == LB_REASON_LOCAL && result.ifindex && lb_worker_hand_in(worker, ctx))
 		result.reason = LB_REASON_TX_FAILED;
 	ctx->worker->reasons[result.reason]++;
 }

@@ -197,14 +197,35 @@ static LB_INLINE struct lb_result lb_send(struct lb_ctx *ctx, const struct lb_pa
 	return lb_transmit(reason, dest->ifindex, dest->mtu);
 }
 
+/*
+ * What no next hop leads to: it is the host itself, or unresolved. Nothing keeps the stack from later fragments and from
+ * ICMP errors (guard.bpf.c), which have come there already.
+ */
+static LB_INLINE struct lb_result lb_not_sent(const struct lb_packet *packet, const struct lb_dest *dest)
+{
+	struct lb_result result;
+
+	if (!(dest->flags & LB_DEST_RESOLVED))
+		return lb_drop(LB_REASON_DEST_UNRESOLVED);
+	result = lb_pass(LB_REASON_LOCAL);
+	if (packet->key.protocol != LB_IPPROTO_ICMP && !lb_later_fragment(packet))
+		result.ifindex = LB_LOOPBACK;
+	return result;
+}
+
+static LB_INLINE int lb_has_next_hop(const struct lb_dest *dest)
+{
+	return (dest->flags & (LB_DEST_RESOLVED | LB_DEST_LOCAL)) == LB_DEST_RESOLVED;
+}
+
 /* Send a packet to its destination by its flow's method, as `reason` says; or answer it, or drop it. */
 static LB_INLINE struct lb_result lb_xmit(struct lb_ctx *ctx, const struct lb_packet *packet,
 					  const struct lb_dest *dest, u16 method, enum lb_reason reason)
 {
 	u16 mtu = lb_dest_mtu(ctx, packet, dest, method);
 
-	if (!(dest->flags & LB_DEST_RESOLVED))
-		return lb_drop(LB_REASON_DEST_UNRESOLVED);
+	if (!lb_has_next_hop(dest))
+		return lb_not_sent(packet, dest);
 	if (packet->ttl <= 1)
 		return lb_time_exceeded(ctx, packet, &packet->key.destination);
 	if (lb_lower_ttl(ctx, packet))
@@ -218,8 +239,8 @@ static LB_INLINE struct lb_result lb_xmit(struct lb_ctx *ctx, const struct lb_pa
 static LB_INLINE struct lb_result lb_xmit_icmp(struct lb_ctx *ctx, const struct lb_packet *packet,
 					       const struct lb_dest *dest, u16 method)
 {
-	if (!(dest->flags & LB_DEST_RESOLVED))
-		return lb_drop(LB_REASON_DEST_UNRESOLVED);
+	if (!lb_has_next_hop(dest))
+		return lb_not_sent(packet, dest);
 	if (packet->ttl <= 1)
 		return lb_drop(LB_REASON_TTL_EXPIRED_SILENT);
 	if (lb_lower_ttl(ctx, packet))

@@ -18,6 +18,7 @@ from tests.packets.cases import (
     ipv6,
     lifecycle,
     limits,
+    local_node,
     marks,
     nat,
     offload,
@@ -58,6 +59,7 @@ ROOMS = (
     defences,
     persistence,
     one_packet,
+    local_node,
 )
 CASES: tuple[Case, ...] = tuple(
     Case(f"{room.__name__.rpartition('.')[2]}: {case.name}", case.setting, case.steps)

@@ -22,7 +22,7 @@ from tests.packets.case import (
 )
 from tests.packets.frames import explicit
 from tests.packets.model.table import Flow
-from tests.packets.network import MTU, Setting
+from tests.packets.network import MTU, OWN, Setting
 
 TUNNEL_HEADER = 20
 
@@ -37,6 +37,12 @@ def dropped(reason: str) -> Answer:
 
 def transmitted(reason: str, interface: int, *frames: Departure) -> Answer:
     return Answer(Verdict.TRANSMIT, reason, interface, frames)
+
+
+def kept(flow: Flow) -> Answer:
+    """Leave a packet to the director's own stack, which is its server, unless it had to be translated."""
+    same = (flow.real.address, flow.port) == (flow.ends[3], flow.ends[4])
+    return passed("local") if same or flow.method is not ForwardingMethod.NAT else dropped("dest_unresolved")
 
 
 class Forwarder:
@@ -68,6 +74,8 @@ class Forwarder:
 
     def inward(self, flow: Flow, arrival: Arrival, frame: Packet, now: int, reason: str) -> Answer:
         """Send a client's packet to its real server."""
+        if IPAddress(flow.real.address) in OWN:
+            return kept(flow)
         way = self.hops.get(IPAddress(flow.real.address))
         if way is None:
             return dropped("dest_unresolved")
@@ -116,6 +124,8 @@ class Forwarder:
 
     def error_inward(self, flow: Flow, frame: Packet) -> Answer:
         """Send an ICMP error about a flow to its real server."""
+        if IPAddress(flow.real.address) in OWN:
+            return kept(flow)
         way = self.hops[IPAddress(flow.real.address)]
         if frame[IP].ttl <= 1:
             return dropped("ttl_expired_silent")

@@ -147,18 +147,17 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         SERVICE + DESTINATION.replace(":80", ":8080"),
         ("service[0].destination[0].address: 10.0.0.2:8080 has port 8080; dr keeps the service's port 80",),
     ),
-    "the VIP as its own real server": (
-        SERVICE + DESTINATION.replace("10.0.0.2", "192.0.2.1"),
-        (("service[0].destination[0].address: 192.0.2.1:80 is the service's own address; "
-         "expected a real server's"),),
-    ),
     "a multicast VIP": (
         SERVICE.replace("192.0.2.1", "224.0.0.1"),
         ('service[0].address: "224.0.0.1:80" is a multicast address; expected a unicast address',),
     ),
-    "a loopback real server": (
-        SERVICE + DESTINATION.replace("10.0.0.2", "127.0.0.1"),
-        (('service[0].destination[0].address: "127.0.0.1:80" is a loopback address; '
+    "a loopback VIP": (
+        SERVICE.replace("192.0.2.1", "127.0.0.1"),
+        ('service[0].address: "127.0.0.1:80" is a loopback address; expected a unicast address',),
+    ),
+    "a multicast real server": (
+        SERVICE + DESTINATION.replace("10.0.0.2", "224.0.0.1"),
+        (('service[0].destination[0].address: "224.0.0.1:80" is a multicast address; '
           "expected a unicast address"),),
     ),
     "the broadcast address": (

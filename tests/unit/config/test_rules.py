@@ -66,7 +66,7 @@ def test_every_flag_of_another_scheduler_is_named() -> None:
         (FOUR, at("10.0.0.2", 80, ForwardingMethod.DR), 0),
         (FOUR, at("10.0.0.2", 8080, ForwardingMethod.DR), 1),
         (FOUR, at("10.0.0.2", 8080, ForwardingMethod.TUN), 1),
-        (FOUR, at("192.0.2.1", 8080), 1),
+        (FOUR, at("192.0.2.1", 8080), 0),
         (FOUR, at("2001:db8::2", 80, ForwardingMethod.TUN), 0),
         (SIX, at("10.0.0.2", 80, ForwardingMethod.TUN), 0),
         (FOUR, at("2001:db8::2", 80, ForwardingMethod.DR), 1),

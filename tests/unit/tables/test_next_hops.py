@@ -63,7 +63,6 @@ UNRESOLVED = [
     (replace(ETH0, up=False), ROUTE, NextHopState.NO_LINK, "eth0 is down"),
     (replace(ETH0, mac=None), ROUTE, NextHopState.NO_LINK, "eth0 is not an Ethernet interface"),
     (ETH0, None, NextHopState.NO_ROUTE, "no route to 10.0.0.2"),
-    (ETH0, OwnAddress(), NextHopState.OWN_ADDRESS, "10.0.0.2 is the director's own address"),
     (ETH0, replace(ROUTE, gateway=GATEWAY), NextHopState.RESOLVING, "10.0.0.254 does not answer on eth0"),
 ]
 
@@ -78,6 +77,18 @@ def test_what_is_missing_is_said_in_words(
         state,
         why,
     )
+
+
+def test_the_directors_own_address_needs_no_neighbour() -> None:
+    hops = NextHops()
+    hops.want((SERVER,))
+    assert hops.learn_route(SERVER, OwnAddress()) == (SERVER,)
+    assert hops.learn_route(SERVER, OwnAddress()) == ()
+    assert (hops.next_hop(SERVER), hops.why_unresolved(SERVER)) == (OwnAddress(), None)
+    assert hops.status(SERVER) == NextHopStatus(SERVER, NextHopState.LOCAL)
+    assert hops.needed_neighbours == ()
+    assert hops.learn_route(SERVER, None) == (SERVER,)
+    assert (hops.next_hop(SERVER), hops.status(SERVER).state) == (None, NextHopState.NO_ROUTE)
 
 
 def test_an_address_nobody_asked_the_kernel_about_is_still_resolving() -> None:
