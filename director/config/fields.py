@@ -98,6 +98,23 @@ class Family(Enum):
         return 6 if self is Family.IPV6 else 4
 
 
+class _LeftOut(Written):
+    """A field that may be left out: null says so as well, since that is how it is then written."""
+
+    __slots__ = ()
+
+    def read(self, value: object) -> object:
+        return None if value is None else super().read(value)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        text = super().__get_pydantic_json_schema__(schema, handler)
+        if "enum" in text:
+            text["enum"] = [*text["enum"], None]
+        return {**text, "type": ["string", "null"]}
+
+
 def choice(enum: type[EnumType], noun: str) -> Written:
     """Make a field that takes one word of an enum."""
     words = [str(each.value) for each in enum]
@@ -125,7 +142,7 @@ def _or_any(word: Written) -> Written:
 
 def _or_left_out(word: Written) -> Written:
     """Let a field be left out; None is written as null."""
-    return Written(
+    return _LeftOut(
         word.parse, lambda value: None if value is None else word.write(value), word.expected, word.schema
     )
 

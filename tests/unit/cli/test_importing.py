@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from netaddr import IPAddress
@@ -53,6 +54,16 @@ def test_an_import_is_merged_into_what_runs(run: Run, director: StoppableDirecto
         (Destination(FIRST.address, 80, DR, 9), SECOND, seventh),
     )
     assert (dns.key, new) == (DNS, VirtualService(NEW))
+
+
+def test_an_import_is_merged_beside_a_service_of_a_mark(
+    run: Run, director: StoppableDirector, tmp_path: Path
+) -> None:
+    marked = VirtualService(ServiceKey.of_mark(7, 4))
+    director.current = replace(director.current, services=(marked,))
+    done = run("config", "import", str(written(tmp_path, "-A -t 192.0.2.1:90 -s wlc\n")), "--apply")
+    assert done.exit_code == 0, done.stderr
+    assert director.current.services == (marked, VirtualService(NEW))
 
 
 def test_a_file_of_no_format_is_refused(run: Run, tmp_path: Path) -> None:

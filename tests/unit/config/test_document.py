@@ -16,6 +16,7 @@ from director.config.document import (
     expectation,
     noun_of,
 )
+from director.config.load import configuration_from
 from director.model.configuration import Configuration, Settings, Timeouts, Tunables
 from tests.unit.config.strategies import CONFIGURATIONS
 
@@ -37,6 +38,12 @@ def test_empty_tables_are_the_default_nouns() -> None:
 @given(CONFIGURATIONS)
 def test_what_is_written_is_as_the_schema_describes(configuration: Configuration) -> None:
     SCHEMA.validate(ConfigurationDocument.of(configuration).model_dump(mode="json"))
+
+
+@given(CONFIGURATIONS)
+def test_what_is_written_is_read_again(configuration: Configuration) -> None:
+    written = ConfigurationDocument.of(configuration).model_dump(mode="json")
+    assert configuration_from(written) == configuration
 
 
 def test_the_schema_refuses_what_the_loader_refuses() -> None:

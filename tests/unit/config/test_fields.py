@@ -40,6 +40,13 @@ def test_what_is_left_out_is_written_as_null() -> None:
     assert adapter.dump_python(None) is None
 
 
+def test_what_is_written_as_null_is_read_as_left_out() -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(OptionalProtocolField)
+    assert adapter.validate_python(None) is None
+    with pytest.raises(ValidationError):
+        TypeAdapter(MaskField).validate_python(None)
+
+
 @pytest.mark.parametrize(
     ("field", "text"),
     [(PortsField, "9-8"), (PortsField, "65536"), (PortsField, "-1"), (MaskField, "129"), (MaskField, "x")],
