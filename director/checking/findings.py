@@ -31,7 +31,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A subject that was looked at, in words, and what was found of it."""
+    """A subject that was looked at and what was found of it; `words` say what is right, if anything."""
 
     about: str
     words: str

@@ -59,7 +59,7 @@ class Surroundings:
 def check_service(service: VirtualService, around: Surroundings) -> Checked:
     """Judge a service and the way to its servers."""
     count = len(service.destinations)
-    words = f"{service.key} with {count} server{'' if count == 1 else 's'}"
+    words = f"{service.key} with {count} server{'' if count == 1 else 's'}" if count else ""
     return Checked.of(str(service.key), words, _findings(service, around))
 
 
@@ -68,7 +68,7 @@ def _findings(service: VirtualService, around: Surroundings) -> Iterator[Finding
     yield from _mark_findings(service, around) if key.mark else _vip_findings(service, around)
     if not service.destinations:
         yield _note(service, "it has no server", "no client is answered",
-                    f"director server add {key} ADDRESS")  # fmt: skip
+                    f"director server add {key} ADDRESS --method METHOD")  # fmt: skip
     elif not any(each.weight for each in service.destinations):
         yield _note(service, "every server has weight 0", "no new client is answered",
                     f"director server edit {key} {service.destinations[0].endpoint} --weight 1")  # fmt: skip

@@ -7,6 +7,7 @@ Judged in director/checking/, gathered in evidence.py; here it is asked for and 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +56,8 @@ def check(
     from director.cli import evidence
 
     kind = DatapathKind(datapath) if datapath else None
-    running, configuration = _wanted(config, kind, interfaces)
-    checked = tuple(_judge(evidence.gather(configuration, running), configuration))
+    wanted = _wanted(config, kind, interfaces)
+    checked = tuple(_judge(evidence.gather(wanted.configuration, wanted.running), wanted))
     if as_json:
         printing.show_json(_json(checked))
     else:
@@ -64,30 +65,41 @@ def check(
     context.exit(0 if all(one.is_right for one in checked) else 1)
 
 
-def _wanted(
-    config: Path | None, kind: DatapathKind | None, interfaces: tuple[str, ...]
-) -> tuple[Status | None, Configuration]:
-    """Return what is checked for: a file, or what a director runs with, whose status that is then."""
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is checked for: a file, or what a director runs with, whose status `running` is then."""
+
+    configuration: Configuration
+    running: Status | None = None
+    silent: Path | None = None
+    """The socket of a director that was asked and did not answer."""
+
+
+def _wanted(config: Path | None, kind: DatapathKind | None, interfaces: tuple[str, ...]) -> _Wanted:
     from director.config.load import load
     from director.control import client as control
     from director.daemon import Options
 
     options = Options(control.socket_path(socket_path()), config, kind, interfaces)
+    plans = bool(kind or interfaces)
     if config is not None:
-        return None, options.configuration()
+        return _Wanted(options.configuration())
     try:
         status: Status = client().get("/v1/status")
         text = client().get_text("/v1/config", format="toml")
     except UnreachableError:
-        return None, options.configuration()
-    return (None if kind or interfaces else status), options.over(load(text))
+        return _Wanted(options.configuration(), silent=None if plans else options.socket)
+    return _Wanted(options.over(load(text)), None if plans else status)
 
 
-def _judge(evidence: Evidence, configuration: Configuration) -> Iterator[Checked]:
+def _judge(evidence: Evidence, wanted: _Wanted) -> Iterator[Checked]:
     from director.checking.interfaces import check_interface, check_missing
     from director.checking.machine import check_machine
+    from director.checking.running import check_running
     from director.checking.services import check_service
 
+    configuration = wanted.configuration
+    yield from check_running(wanted.silent, configuration)
     yield check_machine(evidence.machine, configuration)
     yield from map(check_missing, evidence.missing)
     yield from map(check_interface, evidence.interfaces)
@@ -99,14 +111,14 @@ def _show(checked: tuple[Checked, ...]) -> None:
     for one in checked:
         for finding in one.findings:
             click.echo(f"{finding.level.value}: {finding}")
-        if one.is_right:
+        if one.is_right and one.words:
             click.echo(f"all right: {one.words}")
 
 
 def _json(checked: tuple[Checked, ...]) -> dict[str, Any]:
     return {
         "ok": all(one.is_right for one in checked),
-        "checked": [one.words for one in checked],
+        "checked": [one.words for one in checked if one.words],
         "findings": [
             {
                 "about": finding.about,

@@ -63,14 +63,19 @@ class Scene:
         return done.returncode, done.stdout
 
     def findings(self, *arguments: str) -> list[str]:
-        """Return what a check finds, each in a line."""
+        """Return what a check finds of the host, each in a line."""
+        told = self._found(*arguments)
+        return ["{level}: {about}: {what} | {means} | {remedy}".format(**one) for one in told]
+
+    def remedies(self, *arguments: str) -> list[str]:
+        return [one["remedy"] for one in self._found(*arguments)]
+
+    def _found(self, *arguments: str) -> list[dict[str, str]]:
+        """Return what is found but for that no director runs, which is so in most scenes."""
         status, text = self.check("--json", *arguments)
         told = json.loads(text)
         assert (told["ok"], status) in ((True, 0), (False, 1))
-        return ["{level}: {about}: {what} | {means} | {remedy}".format(**one) for one in told["findings"]]
-
-    def remedies(self, *arguments: str) -> list[str]:
-        return [one["remedy"] for one in json.loads(self.check("--json", *arguments)[1])["findings"]]
+        return [one for one in told["findings"] if one["about"] != "director"]
 
     def shell(self, command: str) -> None:
         """Do what an operator would, on the director's host."""

@@ -49,7 +49,7 @@ def unfilled(host: Scene) -> str:
 
 def test_a_host_that_is_fit_is_said_to_be(host: Scene) -> None:
     right = f"{FIT}{BY_TC}all right: {SERVICE} with 1 server\n"
-    assert host.check() == (0, FIT + BY_TC)
+    assert host.check("--interface", "eth0") == (0, FIT + BY_TC)
     assert host.check("--config", host.file()) == (0, right)
     status, text = host.check("--config", host.file(), "--json")
     assert (status, json.loads(text)) == (
@@ -60,6 +60,16 @@ def test_a_host_that_is_fit_is_said_to_be(host: Scene) -> None:
             "findings": [],
         },
     )
+
+
+def test_that_no_director_answers_is_said(host: Scene) -> None:
+    silent = (
+        f"note: director: none answers at {host.socket}, so the host was looked at, and no service; "
+        "`director run` starts one; --config FILE checks for the services of a file\n"
+    )
+    assert host.check() == (0, f"{silent}{FIT}{BY_TC}")
+    with host.running("--config", host.file()):
+        assert host.check() == (0, f"{FIT}{BY_TC}all right: {SERVICE} with 1 server\n")
 
 
 def test_a_finding_is_a_line_with_its_remedy(host: Scene) -> None:
@@ -311,7 +321,7 @@ def test_an_xdp_program_of_somebody_else_is_named(host: Scene) -> None:
 def test_without_rights_it_says_what_it_can_not_see(host: Scene) -> None:
     status, text = host.check(privileges=("setpriv", "--bounding-set=-all", "--inh-caps=-all"))
     lacking = "CAP_NET_ADMIN, CAP_NET_RAW, CAP_PERFMON, CAP_BPF"
-    assert (status, text.splitlines()[0]) == (
+    assert (status, text.splitlines()[1]) == (
         1,
         (
             f"problem: machine: this process lacks {lacking}, so `director run` can not start with its "

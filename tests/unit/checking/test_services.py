@@ -102,7 +102,7 @@ CASES = {
     "servers that lack": (
         service(),
         FIT,
-        (Note("it has no server", "no client is answered", f"director server add {NAME} ADDRESS"),),
+        (Note("it has no server", "no client is answered", f"director server add {NAME} ADDRESS --method METHOD"),),
     ),
     "weights that are all 0": (
         service(Destination(SERVER, 53, ForwardingMethod.DR, 0)),
@@ -152,5 +152,5 @@ CASES = {
 @pytest.mark.parametrize(("asked", "around", "wanted"), CASES.values(), ids=CASES)
 def test_is_told(asked: VirtualService, around: Surroundings, wanted: tuple[Finding, ...]) -> None:
     count = len(asked.destinations)
-    words = f"{asked.key} with {count} server{'' if count == 1 else 's'}"
+    words = f"{asked.key} with {count} server{'' if count == 1 else 's'}" if count else ""
     assert check_service(asked, around) == Checked(str(asked.key), words, wanted)
