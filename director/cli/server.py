@@ -107,7 +107,8 @@ def add(service: str, server: str, method: str, weight: int, *, as_json: bool, *
 def edit(service: str, server: str, *, as_json: bool, **more: Any) -> None:
     """Change a server's weight, method, limits or tunnel.
 
-    What is not named stays, but another method drops the tunnel's type."""
+    What is not named stays, but another method drops the tunnel's type, and another type of tunnel its
+    port and checksum."""
     values = given(more)
     if not values:
         raise click.UsageError("name what to change")

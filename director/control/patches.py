@@ -34,18 +34,19 @@ def service_edit(patch: ServicePatch) -> Callable[[VirtualService], VirtualServi
 
 
 def destination_edit(patch: DestinationPatch) -> Callable[[Destination], Destination]:
-    """Return what the patch does to a destination. Another method than a tunnel drops the tunnel's type."""
+    """Return what the patch does to a destination.
+
+    Another method drops all that is said of the tunnel, another type of tunnel its port and checksum.
+    """
     given = patch.model_fields_set
     changes = {name: getattr(patch, name) for name in given if name not in _OF_TUNNEL}
     of_tunnel = {_OF_TUNNEL[name]: getattr(patch, name) for name in given if name in _OF_TUNNEL}
 
     def edit(destination: Destination) -> Destination:
-        kept = (
-            Tunnel()
-            if "method" in changes and changes["method"] is not destination.method
-            else destination.tunnel
-        )
-        return replace(destination, **changes, tunnel=replace(kept, **of_tunnel))
+        old = destination.tunnel
+        is_other = changes.get("method", destination.method) is not destination.method
+        is_other = is_other or of_tunnel.get("type", old.type) is not old.type
+        return replace(destination, **changes, tunnel=replace(Tunnel() if is_other else old, **of_tunnel))
 
     return edit
 

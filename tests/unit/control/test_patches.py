@@ -58,12 +58,11 @@ SERVERS: dict[str, tuple[dict[str, object], Destination]] = {
         {"method": "dr"},
         Destination(SERVER.address, 53, ForwardingMethod.DR, 4, 9, 3),
     ),
-    "another tunnel": (
+    "another tunnel, which has its own port and checksum": (
         {"tunnel": "gue", "tunnel_port": 6080},
-        Destination(
-            SERVER.address, 53, SERVER.method, 4, 9, 3, Tunnel(TunnelType.GUE, 6080, TunnelChecksum.CHECKSUM)
-        ),
+        Destination(SERVER.address, 53, SERVER.method, 4, 9, 3, Tunnel(TunnelType.GUE, 6080)),
     ),
+    "the tunnel that it has": ({"tunnel": "gre"}, SERVER),
 }
 
 
