@@ -17,6 +17,7 @@ from director.model.connection import Endpoint
 from director.model.service import Protocol, ServiceKey
 
 AN_ENDPOINT = "an address and port such as 192.0.2.1:80"
+AN_ENDPOINT6 = "an address and port such as [2001:db8::1]:80"
 A_PORT = f"a port from 0 to {MAX_PORT}"
 A_SERVICE = "a service such as tcp:192.0.2.1:80"
 A_MASK = "a mask such as 255.255.255.0, or a prefix length"
@@ -39,8 +40,9 @@ def parse_endpoint(text: str) -> Endpoint:
     """Read `192.0.2.1:80` or `[2001:db8::1]:80`."""
     match = _ENDPOINT.fullmatch(text)
     if match is None:
-        if address_or_none(text.strip("[]")) is not None:
-            raise refusal(text, AN_ENDPOINT, "has no port")
+        address = address_or_none(text.strip("[]"))
+        if address is not None:
+            raise refusal(text, AN_ENDPOINT if address.version == 4 else AN_ENDPOINT6, "has no port")
         raise refusal(text, AN_ENDPOINT)
     address = address_or_none(match["six"] or match["four"] or "")
     if address is None or (address.version == 6) != (match["six"] is not None):

@@ -217,14 +217,23 @@ def _service(raw: object, path: KeyPath, faults: list[Fault]) -> VirtualService 
 
 
 def _missing(head: ServiceHead) -> Iterator[Fault]:
-    """Find what a service lacks, or has beside a mark."""
-    for name in ("protocol", "address"):
+    """Find what a service lacks, or has beside a mark or without persistence."""
+    for name in ("protocol", "address") if head.mark or not _is_of_mark(head) else ():
         value, expected = getattr(head, name), expectation(ServiceHead.model_fields[name])
         if head.mark and value is not None:
             message = f"a service of a mark has no {name}; its rules say which packets it balances"
             yield Fault(name, show(str(value)), "nothing", message)
         elif not head.mark and value is None:
             yield Fault(name, "nothing", expected, f"missing; expected {expected}")
+    if not head.mark and _is_of_mark(head):
+        yield Fault("mark", "0", expectation(ServiceHead.model_fields["mark"]), "0 is below 1")
+    if head.persistence_mask is not None and not head.persistence:
+        yield rules.mask_alone(head.persistence_mask)
+
+
+def _is_of_mark(head: ServiceHead) -> bool:
+    """Say whether a mark was named, and neither a protocol nor an address."""
+    return "mark" in head.model_fields_set and head.protocol is None and head.address is None
 
 
 def _destinations_twice(path: KeyPath, found: Iterable[tuple[int, Destination]]) -> Iterator[Fault]:

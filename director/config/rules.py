@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from netaddr import IPAddress
+
 from director.config.errors import Fault
 from director.config.limits import MAX_DESTINATIONS, MAX_MARKS, MAX_SERVICE_DESTINATIONS, MAX_SERVICES
 from director.model.service import (
@@ -52,6 +54,12 @@ def _persistence_faults(service: VirtualService) -> Iterator[Fault]:
         family = f"a mask of IPv{key.address.version} addresses"
         message = f"{held.mask} is no mask of IPv{key.address.version} addresses"
         yield Fault("persistence_mask", str(held.mask), family, message)
+
+
+def mask_alone(mask: IPAddress | int) -> Fault:
+    """Refuse a mask that says which clients are one, where none is kept at a server."""
+    message = "a mask belongs to persistence, and this service has none"
+    return Fault("persistence_mask", str(mask), "persistence as well", message)
 
 
 def destination_faults(service: ServiceKey, destination: Destination) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from typing import Any
 from director.config.document import persistence_of
 from director.config.errors import ConfigError
 from director.config.load import own_timeouts_from
+from director.config.rules import mask_alone
 from director.control.documents import DestinationPatch, ServicePatch
 from director.model.service import Destination, Persistence, Tunnel, VirtualService
 
@@ -57,6 +58,8 @@ def _persistence(patch: ServicePatch, service: VirtualService) -> Persistence | 
     timeout = patch.persistence if "persistence" in given else held.timeout if held is not None else 0
     old = held.mask if held is not None else None
     mask = patch.persistence_mask if "persistence_mask" in given else old
+    if timeout == 0 and patch.persistence_mask is not None:
+        raise ConfigError([mask_alone(patch.persistence_mask)])
     return persistence_of(timeout, mask, service.key.address.version)
 
 

@@ -69,6 +69,11 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "a key that is not a word": ('"a b" = 1\n', (
         '"a b": unknown key; expected one of director, mark, service, sync, sysctl, timeouts',
     )),
+    "a mark that is none": ("[[service]]\nmark = 0\n", ("service[0].mark: 0 is below 1",)),
+    "a mask without persistence": (
+        SERVICE + 'persistence_mask = "24"\n',
+        ("service[0].persistence_mask: a mask belongs to persistence, and this service has none",),
+    ),
     "a missing address": (
         '[[service]]\nprotocol = "tcp"\n',
         ("service[0].address: missing; expected an address and port such as 192.0.2.1:80",),
@@ -95,6 +100,11 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         SERVICE + DESTINATION.replace("10.0.0.2:80", "10.0.0.2"),
         (('service[0].destination[0].address: "10.0.0.2" has no port; '
          "expected an address and port such as 192.0.2.1:80"),),
+    ),
+    "an IPv6 address without brackets": (
+        SERVICE.replace("192.0.2.1:80", "2001:db8::1:80"),
+        (('service[0].address: "2001:db8::1:80" has no port; '
+          "expected an address and port such as [2001:db8::1]:80"),),
     ),
     "weight -1": (
         SERVICE + DESTINATION + "weight = -1\n",

@@ -79,3 +79,9 @@ def test_a_destination_is_changed_by_what_is_given(given: dict[str, object], wan
 def test_an_idle_time_that_is_none_is_refused_with_its_key() -> None:
     with pytest.raises(ConfigError, match=r"timeouts\.udp: 0 is below 1"):
         service_edit(document_from(ServicePatch, {"timeouts": {"udp": 0}}))
+
+
+def test_a_mask_without_persistence_is_refused() -> None:
+    edit = service_edit(document_from(ServicePatch, {"persistence_mask": "24"}))
+    with pytest.raises(ConfigError, match="persistence_mask: a mask belongs to persistence"):
+        edit(service(persistence=None))
