@@ -7,6 +7,7 @@ The readers are in `director/importing/`; here is the command, and the merge int
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,12 +44,24 @@ def import_(file: Path, kind: str | None, *, applied: bool, strict: bool, as_jso
         raise Failure(f"{name}: {error}") from error
     for left in found.left:
         click.echo(f"{name}:{left.line}: {left.what}", err=True)
+    for hint in _of_marks(found.services):
+        click.echo(f"{name}: {hint}", err=True)
     if strict and found.left:
         raise Failure(f"{name}: {len(found.left)} not taken over")
     if applied:
         done(_merge(found.services), as_json=as_json)
     else:
         _show(found.services)
+
+
+def _of_marks(services: tuple[VirtualService, ...]) -> Iterator[str]:
+    """Say what services of marks lack, since no such file tells which packets have a mark."""
+    for service in services:
+        if mark := service.key.mark:
+            yield (
+                f"{service.key}: the firewall's rules say which packets have the mark, and not this file; "
+                f"here it is told by `director mark add {mark} NETWORK` or [[mark]]"
+            )
 
 
 def _show(services: tuple[VirtualService, ...]) -> None:

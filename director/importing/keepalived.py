@@ -43,6 +43,10 @@ _OF_SERVICE = {
     "ip_family", *_FLAGS,
 }  # fmt: skip
 _OF_SERVER = {"weight", "lvs_method", "uthreshold", "lthreshold"}
+_OF_IPVS = {
+    "lvs_timeouts": "director timeouts tcp_established=N tcp_fin_wait=N udp=N",
+    "lvs_sync_daemon": "director sync start ROLE --interface IFNAME --syncid N",
+}
 MOST_OF_A_RANGE = 256
 
 
@@ -57,7 +61,16 @@ def read(text: str) -> Found:
             _take(found, block, groups)
         elif block.name != "virtual_server_group":
             found.leave(block.line, f"{' '.join(block.words)[:60]}: not taken over")
+            _tell_of_ipvs(found, block)
     return found.found()
+
+
+def _tell_of_ipvs(found: Collection, block: Block) -> None:
+    """Say by what command that can be had which global_defs tells IPVS itself."""
+    for each in block.below:
+        if each.name in _OF_IPVS:
+            words = " ".join(each.words)[:60]
+            found.leave(each.line, f"{words}: not taken over; `{_OF_IPVS[each.name]}` does that")
 
 
 def _take(found: Collection, block: Block, groups: dict[str, Block]) -> None:
@@ -126,7 +139,7 @@ def _service(found: Collection, block: Block, key: ServiceKey) -> VirtualService
     said = block.named("lvs_sched", "lb_algo")
     word = " ".join(said.words[1:2]) if said is not None else Scheduler.WLC.value
     if said is not None and not values.is_scheduler(word):
-        found.leave(said.line, f"scheduler {word!r} is none that there is")
+        found.leave(said.line, f"scheduler {word!r} is not known here")
         return None
     names = [each.name for each in block.below]
     flags = frozenset(_FLAGS[name] for name in names if name in _FLAGS)

@@ -106,7 +106,7 @@ def _take(found: Collection, virtual: Virtual, names: Names) -> None:
     if service is None or not found.add_service(virtual.head.number, service):
         return
     for line in virtual.below:
-        if line.name == "real":
+        if line.name in {"real", "real6"}:
             _take_real(found, line, key, names)
         elif line.name not in {"scheduler", "persistent", "netmask", "protocol", "ops"}:
             _leave(found, line)
@@ -131,7 +131,7 @@ def _service(found: Collection, virtual: Virtual, key: ServiceKey) -> VirtualSer
     scheduler, ops = virtual.last("scheduler"), virtual.last("ops")
     word = scheduler.value if scheduler is not None else Scheduler.WRR.value
     if scheduler is not None and not values.is_scheduler(word):
-        found.leave(scheduler.number, f"scheduler {word!r} is none that there is")
+        found.leave(scheduler.number, f"scheduler {word!r} is not known here")
         return None
     service = VirtualService(key, Scheduler(word), one_packet=ops is not None and ops.value == "yes")
     return replace(service, persistence=_persistence(found, virtual, key))
@@ -203,9 +203,9 @@ def _range(text: str, key: ServiceKey, names: Names) -> list[tuple[IPAddress, in
 def _leave(found: Collection, line: Line) -> None:
     if line.name in CHECKS:
         found.leave(line.number, f"{line.name}: health checks are not taken over")
-    elif line.name == "fallback":
+    elif line.name in {"fallback", "fallback6"}:
         found.leave(
-            line.number, f"fallback {line.value[:60]}: it asks for health checks, which are not taken over"
+            line.number, f"{line.name} {line.value[:60]}: it asks for health checks, which are not taken over"
         )
     else:
         found.leave(line.number, f"{line.name}: not taken over")

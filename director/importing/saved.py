@@ -37,7 +37,7 @@ def _take(found: Collection, number: int, command: Command) -> None:
     match command:
         case AddService(service, unknown):
             if unknown:
-                found.leave(number, f"service {service.key}: its scheduler is none that there is")
+                found.leave(number, f"service {service.key}: its scheduler is not known here")
             else:
                 found.add_service(number, service)
         case AddServer(key, server):

@@ -102,7 +102,13 @@ CASES = {
     "servers that lack": (
         service(),
         FIT,
-        (Note("it has no server", "no client is answered", f"director server add {NAME} ADDRESS --method METHOD"),),
+        (
+            Note(
+                "it has no server",
+                "no client is answered",
+                f"director server add {NAME} ADDRESS --method METHOD",
+            ),
+        ),
     ),
     "weights that are all 0": (
         service(Destination(SERVER, 53, ForwardingMethod.DR, 0)),

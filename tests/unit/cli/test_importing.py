@@ -66,6 +66,15 @@ def test_an_import_is_merged_beside_a_service_of_a_mark(
     assert director.current.services == (marked, VirtualService(NEW))
 
 
+def test_that_a_mark_needs_rules_is_said(run: Run, tmp_path: Path) -> None:
+    done = run("config", "import", str(written(tmp_path, "-A -f 7 -6 -s wlc\n")), "--strict")
+    assert done.exit_code == 0
+    assert done.stderr.strip().endswith(
+        "rules: mark6:7: the firewall's rules say which packets have the mark, and not this file; "
+        "here it is told by `director mark add 7 NETWORK` or [[mark]]"
+    )
+
+
 def test_a_file_of_no_format_is_refused(run: Run, tmp_path: Path) -> None:
     done = run("config", "import", str(written(tmp_path, "hello\n")))
     assert done.exit_code == 1

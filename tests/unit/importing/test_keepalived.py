@@ -106,8 +106,28 @@ virtual_server 192.0.2.3 53 { protocol ICMP }
         Left(9, "TCP_CHECK: health checks are not taken over"),
         Left(11, "real_server nowhere 80: no server's address and port"),
         Left(13, "virtual_server group none: no address and port, mark or group that there is"),
-        Left(14, "scheduler 'no-such' is none that there is"),
+        Left(14, "scheduler 'no-such' is not known here"),
         Left(15, "virtual_server 192.0.2.3 53: no address and port, mark or group that there is"),
+    )
+
+
+def test_what_global_defs_tells_ipvs_is_named_with_the_command_for_it() -> None:
+    text = """global_defs {
+    lvs_timeouts tcp 7200 udp 60
+    lvs_sync_daemon eth1 VI_1 id 51
+}"""
+    assert read(text).left == (
+        Left(1, "global_defs: not taken over"),
+        Left(
+            2,
+            "lvs_timeouts tcp 7200 udp 60: not taken over; "
+            "`director timeouts tcp_established=N tcp_fin_wait=N udp=N` does that",
+        ),
+        Left(
+            3,
+            "lvs_sync_daemon eth1 VI_1 id 51: not taken over; "
+            "`director sync start ROLE --interface IFNAME --syncid N` does that",
+        ),
     )
 
 

@@ -65,6 +65,19 @@ def test_services_and_servers_are_taken_over() -> None:
     )
 
 
+def test_ipv6_has_words_of_its_own() -> None:
+    text = """virtual6=[2001:db8::1]:80
+        real6=[2001:db8::2]:80 gate 3
+        fallback6=[::1]:80
+        scheduler=rr
+"""
+    found = read(text, NAMES)
+    server = Destination(IPAddress("2001:db8::2"), 80, DR, 3)
+    key = ServiceKey(Protocol.TCP, IPAddress("2001:db8::1"), 80)
+    assert found.services == (VirtualService(key, Scheduler.RR, destinations=(server,)),)
+    assert found.left == (Left(3, "fallback6 [::1]:80: it asks for health checks, which are not taken over"),)
+
+
 def test_what_can_not_be_taken_over_is_named_by_line() -> None:
     text = """nonsense
 fallback=127.0.0.1:80
@@ -92,7 +105,7 @@ virtual=192.0.2.1:81
         Left(10, "'x' is no time of persistence"),
         Left(11, "quiescent: not taken over"),
         Left(12, "'bad:name' is no service's address and port, nor a mark"),
-        Left(14, "scheduler 'no-such' is none that there is"),
+        Left(14, "scheduler 'no-such' is not known here"),
     )
 
 

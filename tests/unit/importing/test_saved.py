@@ -45,7 +45,7 @@ def test_what_can_not_be_taken_over_is_named_by_line() -> None:
         Left(1, "persistence engine sip: there is none here"),
         Left(2, "service tcp:192.0.2.1:80 is there already"),
         Left(3, "a server of tcp:192.0.2.1:81, which is no service here"),
-        Left(4, "service tcp:192.0.2.1:82: its scheduler is none that there is"),
+        Left(4, "service tcp:192.0.2.1:82: its scheduler is not known here"),
         Left(5, "not a rule that ipvsadm saves"),
         Left(6, "unexpected argument extra"),
         Left(7, "2 is above upper, which is 1"),
