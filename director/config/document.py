@@ -123,6 +123,16 @@ TUNABLE_RANGES: dict[str, tuple[int, int]] = {
     "backup_only": _SWITCH,
     "icmp_msgs_per_sec": (0, limits.MAX_ICMP_PER_SECOND),
 }
+ABSENT_TUNABLES = {
+    "conntrack": "packets are taken before netfilter, so there is nothing for it to track",
+    "snat_reroute": "a reply leaves by the way that its client's packets came",
+    "run_estimation": "rates cost no thread worth switching off",
+    "est_cpulist": "rates cost no thread worth placing",
+    "est_nice": "rates cost no thread worth placing",
+    "cache_bypass": "only packets to services are taken",
+    "ignore_tunneled": "no packet comes back to it out of a tunnel of its own",
+}
+"""Why the director lacks what the kernel has."""
 SysctlTable = create_model(
     "SysctlTable",
     __base__=Document,

@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 from director.config import rules
 from director.config.depth import MAX_PARTS, too_deep
 from director.config.document import (
+    ABSENT_TUNABLES,
     ConfigurationDocument,
     DestinationDocument,
     DirectorTable,
@@ -263,7 +264,11 @@ def _fault(model: type[Document], path: KeyPath, error: ErrorDetails, also: tupl
     """Say in our own words what pydantic found; `error["loc"]` is (field) or (field, index)."""
     place = (*path, *error["loc"])
     if error["type"] == "extra_forbidden":
-        return _unknown(path, str(error["loc"][-1]), {*model.model_fields, *also})
+        key = str(error["loc"][-1])
+        if model is SysctlTable and key in ABSENT_TUNABLES:
+            message = f"the kernel has it, and a director does not: {ABSENT_TUNABLES[key]}"
+            return Fault(key_path(place), show(key), "nothing", message)
+        return _unknown(path, key, {*model.model_fields, *also})
     found, context = show(error["input"]), error.get("ctx", {})
     field = model.model_fields[str(error["loc"][0])]
     expected = context.get("expected") or expectation(field)

@@ -66,6 +66,11 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         SERVICE + 'schedulr = "rr"\n',
         ("service[0].schedulr: unknown key; did you mean scheduler?",),
     ),
+    "a switch that only the kernel has": (
+        "[sysctl]\ncache_bypass = 1\n",
+        (("sysctl.cache_bypass: the kernel has it, and a director does not: "
+         "only packets to services are taken"),),
+    ),
     "a key that is not a word": ('"a b" = 1\n', (
         '"a b": unknown key; expected one of director, mark, service, sync, sysctl, timeouts',
     )),
