@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import TextIO
 
 from director.ipvsadm import grammar, manual, printing, restoring, saving
@@ -87,8 +88,10 @@ class Ipvsadm:
                 self._print(printing.table(services, command, listed.size, pen))
             case ListConnections(writing, engines):
                 found = self.director.connections()
+                first = tuple(islice(found, 1))  # before the head: where no director is, there is none
                 self._print(printing.connections_head(engines=engines))
-                self._print(printing.connection(each, Pen(writing, self.names)) for each in found)
+                pen = Pen(writing, self.names)
+                self._print(printing.connection(each, pen) for each in chain(first, found))
             case ListTimeouts():
                 self._print([printing.timeouts(*self.director.timeouts())])
             case ListDaemons():
