@@ -25,7 +25,7 @@ from director.commands import (
     SolicitNeighbour,
     SwapTables,
 )
-from director.config.diff import Change, ServicesReordered, SettingChanged, diff
+from director.config.diff import diff
 from director.config.sharing import only_in, sharing
 from director.events import (
     ConfigurationApplied,
@@ -73,6 +73,7 @@ class Engine:
         self._compiler = ImageCompiler()
         self._next_hops = NextHops()
         self._lingering = LingeringServers()
+        self._gone: dict[ServiceKey, VirtualService] = {}
         self._guards = Guards()
         self._addresses: frozenset[IPAddress] | None = None
         self._inherited: Configuration | None = None
@@ -201,8 +202,10 @@ class Engine:
             case NeighbourChanged(neighbour):
                 self._take_neighbour(neighbour, turn)
             case ConnectionsCounted(destination_ids) if self._configuration is not None:
-                turn.changed_services.update(dict.fromkeys(self._ids.census(destination_ids)))
+                freed = self._ids.census(destination_ids)
+                turn.changed_services.update(dict.fromkeys(freed))
                 self._release(self._lingering.census(destination_ids), turn)
+                self._bury(freed, turn)
 
     def _orders(self, turn: Turn) -> list[Command]:
         """Guard what is new before the tables know it, and what is gone until they have forgotten it."""
@@ -246,9 +249,7 @@ class Engine:
             self._settings = configuration.settings
             self._configuration = self._begin(configuration, turn)
         configuration = sharing(self._configuration, configuration)
-        changes = diff(self._configuration, configuration)
-        _log_changes(changes, turn)
-        turn.image_is_stale |= any(_shows_in_image(change) for change in changes)
+        turn.take(diff(self._configuration, configuration))
         turn.options_changed |= _options(self._configuration) != _options(configuration)
         self._compiler.set_options(*_options(configuration))
         retired = self._ids.retirements
@@ -286,20 +287,43 @@ class Engine:
                 self._remove(service, turn)
         for service in changed:
             self._set(old.get(service.key), service, turn)
-        self._guards.set_rules(guard_rules(after))
+        self._guards.set_rules(guard_rules(after, self._gone))
 
     def _remove(self, service: VirtualService, turn: Turn) -> None:
+        """Delete a service. As in the kernel its connections' packets stay the data path's until they ended:
+        it may come back before.
+        """
+        number = self._ids.service(service.key)
+        assert number is not None
+        gone = self._gone[service.key] = replace(service, destinations=())
+        self._linger(service, gone)
         self._ids.release(service.key)
-        self._compiler.remove_service(service.key)
-        self._lingering.forget(service.key)
-        self._guards.remove(service.key)
+        self._compiler.set_service(gone, ServiceIds(number, (), ()), gone=True)
+        self._guards.set(gone, self._lingering.of(service.key))
         turn.changed_services[service.key] = None
 
-    def _set(self, before: VirtualService | None, service: VirtualService, turn: Turn) -> None:
-        for place in translated(before) - translated(service) if before is not None else ():
-            number = self._ids.destination(service.key, *place)
+    def _bury(self, freed: Iterable[ServiceKey], turn: Turn) -> None:
+        """Give the stack the packets of deleted services that no connection refers to any more."""
+        buried = [key for key in freed if key in self._gone and not self.held(key).destinations]
+        for key in buried:
+            del self._gone[key]
+            self._compiler.remove_service(key)
+            self._lingering.forget(key)
+            self._guards.remove(key)
+        if buried:
+            self._guards.set_rules(guard_rules(self.configuration, self._gone))
+            turn.image_is_stale = True
+
+    def _linger(self, before: VirtualService, after: VirtualService) -> None:
+        for place in translated(before) - translated(after):
+            number = self._ids.destination(before.key, *place)
             assert number is not None
-            self._lingering.leave(service.key, place, number)
+            self._lingering.leave(before.key, place, number)
+
+    def _set(self, before: VirtualService | None, service: VirtualService, turn: Turn) -> None:
+        self._gone.pop(service.key, None)
+        if before is not None:
+            self._linger(before, service)
         assignment = self._ids.assign(service)
         turn.reset_services.update(dict.fromkeys(assignment.new_services))
         turn.reset_destinations.update(dict.fromkeys(assignment.new_destinations))
@@ -311,7 +335,7 @@ class Engine:
     def _release(self, services: Iterable[ServiceKey], turn: Turn) -> None:
         """Give the stack what servers send that linger no more."""
         for key in services:
-            service = self.configuration.service(key)
+            service = self.configuration.service(key) or self._gone.get(key)
             turn.changed_services[key] = None
             if service is not None:
                 self._guards.set(service, self._lingering.of(service.key))
@@ -366,20 +390,6 @@ class Engine:
         else:
             fields = (("interface", way.interface), ("via", way.via), ("mac", way.mac))
             turn.log(Level.INFO, "destination reachable", ("destination", address), *fields)
-
-
-def _log_changes(changes: Iterable[Change], turn: Turn) -> None:
-    for change in changes:
-        level = Level.WARNING if _waits_for_restart(change) else Level.INFO
-        turn.log(level, "configuration changed", ("change", change))
-
-
-def _waits_for_restart(change: Change) -> bool:
-    return isinstance(change, SettingChanged) and change.needs_restart
-
-
-def _shows_in_image(change: Change) -> bool:
-    return not isinstance(change, ServicesReordered) and not _waits_for_restart(change)
 
 
 def _addresses(services: Iterable[VirtualService]) -> Iterator[IPAddress]:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from netaddr import IPAddress
 
@@ -92,12 +93,12 @@ def guard_keys(service: VirtualService, lingering: frozenset[tuple[IPAddress, in
     return replies | {GuardKey(GuardSide.TO, key.protocol, key.address, key.port, _has_data(service))}
 
 
-def guard_rules(configuration: Configuration) -> tuple[GuardRule, ...]:
+def guard_rules(configuration: Configuration, gone: Iterable[ServiceKey] = ()) -> tuple[GuardRule, ...]:
     """Return the rules of marks, as far as a service's: the first that fits decides, also if its mark has
-    none.
+    none. A deleted service still has its own while it is among the `gone`.
     """
     keys = (service.key for service in configuration.services if configuration.marks)
-    served = {(key.mark, key.address.version) for key in keys if key.mark}
+    served = {(key.mark, key.address.version) for key in chain(keys, gone) if key.mark}
     rules = [
         GuardRule(
             rule.network,

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the engine gathers in one turn, before it becomes commands. Decides nothing."""
+"""What the engine gathers in one turn, before it becomes commands."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from director.commands import Level, Log, ResolveRoute, SolicitNeighbour
+from director.config.diff import Change, ServicesReordered, SettingChanged
 from director.model import ServiceKey
 
 MAX_LOGS = 200
@@ -27,6 +28,13 @@ class Turn:
     changed_services: dict[ServiceKey, None] = field(default_factory=dict)
     options_changed: bool = False
     image_is_stale: bool = False
+
+    def take(self, changes: Iterable[Change]) -> None:
+        """Log changes of the configuration; the image is stale if one of them shows there."""
+        for change in changes:
+            waits = isinstance(change, SettingChanged) and change.needs_restart
+            self.log(Level.WARNING if waits else Level.INFO, "configuration changed", ("change", change))
+            self.image_is_stale |= not waits and not isinstance(change, ServicesReordered)
 
     def shown_logs(self) -> Iterator[Log]:
         yield from self.logs

@@ -75,6 +75,7 @@ class DecodedService:
     stateless: tuple[int, ...]
     wrr_gcd: int
     wrr_max: int
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +235,7 @@ def _service(image: bytes, header: _Header, line: int) -> DecodedService | None:
         stateless=unpack_from(f"<{stateless_size}I", image, stateless_first * LINE),
         wrr_gcd=wrr_gcd,
         wrr_max=wrr_max,
+        gone=ServiceFlag.GONE in ServiceFlag(flags & ~3),
     )
 
 

@@ -66,6 +66,7 @@ class _Chunk:
     lists: bytes
     lookup_input: LookupInput
     lookup: bytes
+    gone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,8 @@ class ImageCompiler:
         usable = (link for link in links if link.up and link.mac is not None)
         self._links = tuple(sorted(usable, key=lambda link: link.index)[:MAX_LINKS])
 
-    def set_service(self, service: VirtualService, ids: ServiceIds) -> None:
-        """Take a new service, or one that changed."""
+    def set_service(self, service: VirtualService, ids: ServiceIds, *, gone: bool = False) -> None:
+        """Take a new service, or one that changed; `gone`: deleted, and connections may refer to it."""
         old = self._chunks.get(service.key)
         if old is None:
             self._placement = None
@@ -126,7 +127,7 @@ class ImageCompiler:
             self._drop_rows(frozenset(old.ids.destinations) - frozenset(ids.destinations))
         for number, destination in zip(ids.destinations, service.destinations, strict=True):
             self._set_row(number, _row(ids.service, service, destination))
-        self._chunks[service.key] = _chunk(service, ids, old)
+        self._chunks[service.key] = _chunk(service, ids, old, gone=gone)
 
     def remove_service(self, key: ServiceKey) -> None:
         """Forget a service and its destinations."""
@@ -246,7 +247,7 @@ class ImageCompiler:
     def _slots(self, placement: Placement, places: list[ServicePlaces]) -> bytes:
         chunks = tuple(self._chunks.values())
         written = [
-            service_slot(chunk.service, chunk.ids.service, chunk.wrr, at)
+            service_slot(chunk.service, chunk.ids.service, chunk.wrr, at, gone=chunk.gone)
             for chunk, at in zip(chunks, places, strict=True)
         ]
         empty = bytes(LINE)
@@ -304,7 +305,7 @@ def _service_places(service: VirtualService, lists: int, table: int) -> ServiceP
     return ServicePlaces(lists, table if own else 0, own, table if stateless else 0, stateless)
 
 
-def _chunk(service: VirtualService, ids: ServiceIds, old: _Chunk | None) -> _Chunk:
+def _chunk(service: VirtualService, ids: ServiceIds, old: _Chunk | None, *, gone: bool) -> _Chunk:
     weights = [destination.weight for destination in service.destinations]
     decides = lookup_input(service, ids)
     kept = old is not None and old.lookup_input == decides
@@ -315,6 +316,7 @@ def _chunk(service: VirtualService, ids: ServiceIds, old: _Chunk | None) -> _Chu
         lists=list_lines(ids.destinations, weights),
         lookup_input=decides,
         lookup=old.lookup if old is not None and kept else lookup_lines(decides),
+        gone=gone,
     )
 
 

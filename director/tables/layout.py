@@ -99,6 +99,7 @@ class ServiceFlag(IntFlag):
     PERSISTENT = 4
     ONE_PACKET = 8
     MARK = 16
+    GONE = 32
 
 
 class DestinationFlag(IntFlag):

@@ -168,7 +168,9 @@ class ServicePlaces:
     timeouts: int = 0
 
 
-def service_slot(service: VirtualService, number: int, wrr: tuple[int, int], places: ServicePlaces) -> bytes:
+def service_slot(
+    service: VirtualService, number: int, wrr: tuple[int, int], places: ServicePlaces, *, gone: bool = False
+) -> bytes:
     """Write a service's slot of the hash table."""
     key = service.key
     return SERVICE.pack(
@@ -178,7 +180,7 @@ def service_slot(service: VirtualService, number: int, wrr: tuple[int, int], pla
         Family.IPV6 if key.address.version == 6 else Family.IPV4,
         number,
         SCHEDULERS[service.scheduler],
-        _service_flags(service),
+        _service_flags(service) | (ServiceFlag.GONE if gone else 0),
         len(service.destinations),
         places.list_first,
         places.lookup_first,

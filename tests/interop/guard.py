@@ -32,7 +32,10 @@ class Owner(Enum):
 
 
 def owner(frame: bytes, setting: Setting, lingering: frozenset[Endpoint] = frozenset()) -> Owner:
-    """Say whose a frame is; `lingering`: translated servers that services had and have no more."""
+    """Say whose a frame is; `lingering`: translated servers that services had and have no more.
+
+    A service that was deleted still has its packets (`with_deleted`).
+    """
     packet = parsed(frame)
     if packet is None:
         return Owner.STACK
@@ -92,11 +95,20 @@ def translated(setting: Setting) -> frozenset[Endpoint]:
 
 
 def lingering(before: Setting, after: Setting) -> frozenset[Endpoint]:
-    """Return the servers' ends that a setting lost whose services it kept."""
+    """Return the servers' ends that a setting lost."""
+    return translated(before) - translated(after)
+
+
+def with_deleted(before: Setting, after: Setting) -> Setting:
+    """Return a setting with the services besides that the one before it had: servers they have no more."""
     kept = {service.key for service in after.configuration.services}
-    services_left = tuple(service for service in before.configuration.services if service.key in kept)
-    left = replace(before, configuration=replace(before.configuration, services=services_left))
-    return translated(left) - translated(after)
+    gone = tuple(
+        replace(service, destinations=())
+        for service in before.configuration.services
+        if service.key not in kept
+    )
+    wanted = after.configuration
+    return replace(after, configuration=replace(wanted, services=(*wanted.services, *gone)))
 
 
 def _may_be_ours(packet: Parsed, setting: Setting) -> bool:

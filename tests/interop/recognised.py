@@ -95,8 +95,19 @@ def is_a_servers_own(seen: Seen) -> bool:
     return left == [packet.source] and is_among(packet.ends()[0], translated(seen.setting) | seen.lingering)
 
 
-def is_of_a_deleted_service(seen: Seen) -> bool:
-    """Or of one whose mark rule was taken away: the guard leaves the frame to the stack."""
+def is_of_the_last_service(seen: Seen) -> bool:
+    """A packet of a connection, while there is no service at all."""
+    packet = parsed.frame(seen.step.frame)
+    if packet is None or seen.setting.configuration.services:
+        return False
+    known = {end for entry in seen.kernel.entries for end in (entry.client, entry.destination)}
+    return any(endpoint(IPAddress(address), port) in known for _, address, port in packet.ends())
+
+
+def is_of_a_lost_rule(seen: Seen) -> bool:
+    """A connection's mark rule was taken away, not its service: the guard leaves its frames to the stack."""
+    if not any(service.key.mark for service in seen.setting.configuration.services):
+        return False
     steps = (seen.step,) if "frames" in seen.respects else seen.before
     return any(is_orphan(step, seen) for step in steps)
 

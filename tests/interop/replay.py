@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from director.datapath.programs import ProgramKind
 from tests.interop.exchange import Exchange, Inject
-from tests.interop.guard import Owner, lingering, owner
+from tests.interop.guard import Owner, lingering, owner, with_deleted
 from tests.interop.parsed import Endpoint
 from tests.interop.recording import Counters, Load, Out, Reaction, stack_answer
 from tests.packets.case import Answer, Arrival, Counts, DestinationCounts, Verdict
@@ -46,13 +46,14 @@ class Director:
 
     def reactions(self) -> tuple[Reaction, ...]:
         found, current = [], self.exchange.setting
+        guarded = current
         self._host.apply(current)
         for step in self.exchange.steps:
             if isinstance(step, Inject):
-                found.append(self._reaction(current, step))
+                found.append(self._reaction(current, guarded, step))
             else:
                 self._lingering |= lingering(current, step.setting)
-                current = step.setting
+                current, guarded = step.setting, with_deleted(guarded, step.setting)
                 self._host.apply(current)
         return tuple(found)
 
@@ -66,9 +67,9 @@ class Director:
                 found[name, destination.endpoint] = self._of(name, destination.endpoint).counts
         return found
 
-    def _reaction(self, setting: Setting, step: Inject) -> Reaction:
+    def _reaction(self, setting: Setting, guarded: Setting, step: Inject) -> Reaction:
         self._now += 1
-        out = self._out(setting, step)
+        out = self._out(guarded, step)
         self._host.sweep(self._now)
         return Reaction(out, self._host.connections(self._now), frozenset(self._loads(setting)))
 

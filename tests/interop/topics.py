@@ -23,6 +23,7 @@ from tests.interop.exchanges import (
 from tests.packets.case import Case
 from tests.packets.cases import (
     counters,
+    deleted_service,
     direct_route,
     first_packet,
     fragments,
@@ -80,6 +81,7 @@ TOPICS: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
         "fragments": _from(fragments.CASES),
         "first_packet": _from(first_packet.CASES),
         "lifecycle": _from(lifecycle.CASES),
+        "deleted_service": _from(deleted_service.CASES),
         "passing": _from(passing.CASES),
         "counters": _from(counters.CASES),
         "states": _from(states.CASES),

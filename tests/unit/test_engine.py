@@ -87,18 +87,37 @@ def test_nothing_is_swapped_before_the_first_configuration() -> None:
     assert Engine().handle(LinkChanged(ETH0)) == []
 
 
-def test_a_removed_service_stays_guarded_until_the_tables_have_forgotten_it() -> None:
+def test_a_removed_service_is_guarded_and_in_the_tables_until_no_connection_refers_to_it() -> None:
     engine = engine_after(applied(WEB, DNS))
-    commands = engine.handle(applied(WEB))
-    assert kinds(commands) == [SwapTables, SetAddresses, SetGuard]
-    assert commands[-2:] == [SetAddresses(frozenset({VIP})), SetGuard(frozenset({TO_WEB}))]
+    number = engine.destination_id(DNS_KEY, RS1, 5353)
+    assert number is not None
+    removed = engine.handle(applied(WEB))
+    assert kinds(removed) == [SwapTables, SetAddresses]
+    assert image_of(removed).services[DNS_KEY].gone
+    counted = [engine.handle(ConnectionsCounted(frozenset(ids))) for ids in ({number}, {number}, (), ())]
+    assert [kinds(commands) for commands in counted] == [[], [], [], [SwapTables, SetGuard]]
+    assert set(image_of(counted[-1]).services) == {KEY}
+    assert counted[-1][-1] == SetGuard(frozenset({TO_WEB}))
 
 
-def test_an_exchanged_service_is_guarded_with_the_old_one_over_the_swap() -> None:
+def test_a_removed_service_that_comes_back_is_new_but_for_its_servers() -> None:
+    engine = engine_after(applied(WEB, DNS))
+    number = engine.destination_id(DNS_KEY, RS1, 5353)
+    engine.handle(applied(WEB))
+    back = engine.handle(applied(WEB, DNS))
+    again = image_of(back).services[DNS_KEY]
+    assert (again.gone, again.listed) == (False, ((number, 1),))
+    assert [c.services for c in back if isinstance(c, ResetIds)] == [(again.id,)]
+    counted = [kinds(engine.handle(ConnectionsCounted(frozenset()))) for _ in range(3)]
+    assert SwapTables not in sum(counted, [])
+
+
+def test_an_exchanged_service_is_guarded_with_the_old_one_until_that_has_no_connections() -> None:
     engine = engine_after(applied(DNS))
     commands = engine.handle(applied(WEB))
-    guards = [command for command in commands if isinstance(command, SetGuard)]
-    assert kinds(commands) == [SetGuard, ResolveRoute, ResetIds, SwapTables, SetAddresses, SetGuard]
+    assert kinds(commands) == [SetGuard, ResolveRoute, ResetIds, SwapTables, SetAddresses]
+    counted = [engine.handle(ConnectionsCounted(frozenset())) for _ in range(2)]
+    guards = [command for command in (*commands, *counted[1]) if isinstance(command, SetGuard)]
     assert guards == [SetGuard(frozenset({TO_WEB, TO_DNS, FROM_DNS})), SetGuard(frozenset({TO_WEB}))]
 
 

@@ -259,10 +259,13 @@ def test_no_id_is_given_to_another_while_connections_refer_to_it(
 @settings(max_examples=100, deadline=None)
 @given(HISTORIES)
 def test_an_event_told_twice_gives_no_second_swap(history: list[Event]) -> None:
+    """But for a count, of which the second says that time has passed."""
     world = World()
     for event in history:
         world.tell(event)
         swaps = world.swaps
+        if isinstance(event, ConnectionsCounted):
+            continue
         world.tell(event)
         assert world.swaps == swaps
 

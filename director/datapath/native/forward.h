@@ -139,6 +139,17 @@ static LB_INLINE struct lb_result lb_unscheduled(struct lb_ctx *ctx, const struc
 	return lb_port_unreachable(ctx, packet);
 }
 
+/*
+ * A packet of a service that was deleted, and of no connection: kernel IPVS leaves it to the host's stack. Where a guard
+ * keeps the service's packets from the stack, that is not asked.
+ */
+static LB_INLINE struct lb_result lb_unheard(struct lb_ctx *ctx, const struct lb_packet *packet)
+{
+	if (packet->key.protocol == LB_IPPROTO_UDP)
+		return lb_port_unreachable(ctx, packet);
+	return lb_refuse(ctx, packet);
+}
+
 /* Nobody may take it. Of FTP's service kernel IPVS leaves all but its own port to the host then. */
 static LB_INLINE struct lb_result lb_unserved(struct lb_ctx *ctx, const struct lb_service *service,
 					      const struct lb_packet *packet)
@@ -246,6 +257,8 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 		return lb_pass(LB_REASON_NO_SERVICE);
 	if (lb_martian(packet))
 		return lb_drop(LB_REASON_BAD_SOURCE);
+	if (LB_UNLIKELY(service->flags & LB_SERVICE_GONE))
+		return lb_unheard(ctx, packet);
 	if (lb_is_ftp_data(packet))
 		return lb_unscheduled(ctx, packet);
 	if (lb_is_once(service, packet) || !lb_crowded(ctx, packet->now)) {

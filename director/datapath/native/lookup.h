@@ -179,32 +179,44 @@ static LB_INLINE int lb_may_be_ftp_data(const struct lb_key *key)
 	return key->protocol == LB_IPPROTO_TCP && (port == LB_FTP_DATA_PORT || port >= LB_FIRST_FREE_PORT);
 }
 
+/* A line, 0 if its service is gone. That one is noted: it has what nobody else has. */
+static LB_INLINE u32 lb_unless_gone(struct lb_ctx *ctx, u32 line, u32 *gone)
+{
+	const struct lb_service *service = line ? lb_image_line(ctx, line) : 0;
+
+	if (!service || !(service->flags & LB_SERVICE_GONE))
+		return line;
+	*gone = line;
+	return 0;
+}
+
 /*
  * The line of a packet's service, 0 for none, in kernel IPVS's order: by its mark; by its address, protocol and port; of
  * a service of FTP, as that's data connection; by its address and protocol alone. FTP's data connections belong to its
- * service if that is persistent, and to none if it is not.
+ * service if that is persistent, and to none if it is not. One that is gone comes last.
  */
 LB_SUBPROGRAM u32 lb_wide_place(struct lb_ctx *ctx, const struct lb_key *key)
 {
 	const struct lb_image_header *image = lb_image(ctx);
 	const struct lb_service *ftp;
-	u32 line = 0;
+	u32 line = 0, gone = 0;
 
 	if (!image || !key)
 		return 0;
 	if (image->wide & LB_WIDE_MARK)
-		line = lb_marked_place(ctx, image, key);
+		line = lb_unless_gone(ctx, lb_marked_place(ctx, image, key), &gone);
 	if (!line)
-		line = lb_service_place(ctx, image, key, key->dport);
+		line = lb_unless_gone(ctx, lb_service_place(ctx, image, key, key->dport), &gone);
 	if (line)
 		return line;
 	if ((image->wide & LB_WIDE_FTP) && lb_may_be_ftp_data(key)) {
-		line = lb_service_place(ctx, image, key, lb_htons(LB_FTP_PORT));
+		line = lb_unless_gone(ctx, lb_service_place(ctx, image, key, lb_htons(LB_FTP_PORT)), &gone);
 		ftp = line ? lb_image_line(ctx, line) : 0;
 		if (ftp)
 			return ftp->flags & LB_SERVICE_PERSISTENT ? line : 0;
 	}
-	return image->wide & LB_WIDE_ANY_PORT ? lb_service_place(ctx, image, key, 0) : 0;
+	line = image->wide & LB_WIDE_ANY_PORT ? lb_service_place(ctx, image, key, 0) : 0;
+	return line ? line : gone;
 }
 
 /* The service that a packet is for, or 0. */

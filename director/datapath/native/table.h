@@ -66,6 +66,7 @@ enum lb_service_flag {
 	LB_SERVICE_PERSISTENT = 4,
 	LB_SERVICE_ONE_PACKET = 8,
 	LB_SERVICE_MARK = 16, /* found by a mark rule, never by its address */
+	LB_SERVICE_GONE = 32, /* deleted, while connections refer to what were its servers */
 };
 
 enum lb_method {

@@ -168,13 +168,13 @@ CASES = (
         ),
     ),
     Case(
-        "a deleted service: its connections are dropped, other packets are the stack's",
+        "the last service is deleted: its connections are dropped, other packets are reset",
         pair(1, 1),
         (
             *OPEN,
             Apply(setting()),
             Send(1, OUTSIDE, tcp("A"), drops("dest_removed")),
-            Send(2, OUTSIDE, tcp("S", port=1), passes("no_service")),
+            Send(2, OUTSIDE, tcp("S", port=1), sends(OUTSIDE, reset_for(tcp("S", port=1)))),
         ),
     ),
     *(

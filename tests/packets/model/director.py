@@ -108,7 +108,24 @@ class Model:
         if reply is not None:
             return self._outward(reply, arrival, frame)
         service = self.table.service_of(ends[0], ends[3], ends[4])
-        return passed("no_service") if service is None else self._schedule(service, arrival, frame)
+        if service is not None:
+            return self._schedule(service, arrival, frame)
+        gone = self.table.service_of(ends[0], ends[3], ends[4], present=False)
+        return passed("no_service") if gone is None else self._unheard(arrival, frame)
+
+    def _unheard(self, arrival: Arrival, frame: Packet) -> Answer:
+        """Say what becomes of a packet whose service was deleted: what the stack would say."""
+        if _is_martian(frame[IP]):
+            return dropped("bad_source")
+        if frame[IP].proto == 6:
+            return _reset(arrival, frame)
+        if frame[IP].proto == 132:
+            if not _event(frame):
+                return dropped("truncated")
+            error = transform.unreachable_protocol(frame)
+            return self.forwarder.error(arrival, frame, self.now, "no_association", error)
+        error = transform.unreachable_port(frame)
+        return self.forwarder.error(arrival, frame, self.now, "no_dest", error)
 
     def _is_over(self, flow: Flow, frame: Packet) -> bool:
         """Whether a new SYN begins another connection (conn_reuse_mode)."""

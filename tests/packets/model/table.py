@@ -125,18 +125,21 @@ class Table:
             self.templates.remove(template)
             template.real.persistent -= 1
 
-    def service_of(self, protocol: int, address: str, port: int) -> Service | None:
-        """Find a packet's service: by its mark, its address and port, as FTP's data, by its address alone."""
-        found = self._marked(protocol, address, port) or self._at(protocol, address, port)
+    def service_of(self, protocol: int, address: str, port: int, *, present: bool = True) -> Service | None:
+        """Find a packet's service: by its mark, its address and port, as FTP's data, by its address alone.
+
+        Not `present`: one that was deleted.
+        """
+        found = self._marked(protocol, address, port, present) or self._at(protocol, address, port, present)
         if found is not None:
             return found
         if protocol == TCP and (port == FTP_DATA or port >= FREE_PORTS):
-            ftp = self._at(protocol, address, FTP)
+            ftp = self._at(protocol, address, FTP, present)
             if ftp is not None:
                 return ftp if ftp.persistence is not None else None
-        return self._at(protocol, address, 0)
+        return self._at(protocol, address, 0, present)
 
-    def _marked(self, protocol: int, address: str, port: int) -> Service | None:
+    def _marked(self, protocol: int, address: str, port: int, present: bool) -> Service | None:
         for rule in self.marks:
             protocols = (rule.protocol.number,) if rule.protocol is not None else (TCP, UDP)
             if (
@@ -145,14 +148,14 @@ class Table:
                 and rule.first_port <= port <= rule.last_port
             ):
                 service = self.services.get(f"mark:{rule.mark}")
-                return service if service is not None and service.present else None
+                return service if service is not None and service.present is present else None
         return None
 
-    def _at(self, protocol: int, address: str, port: int) -> Service | None:
+    def _at(self, protocol: int, address: str, port: int, present: bool) -> Service | None:
         for service in self.services.values():
             key = service.key
             ends = (key.protocol.number, str(key.address), key.port)
-            if service.present and not key.mark and ends == (protocol, address, port):
+            if service.present is present and not key.mark and ends == (protocol, address, port):
                 return service
         return None
 
