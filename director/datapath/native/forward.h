@@ -9,6 +9,7 @@
  *     lb_forward_reply    a NAT server's answer goes back to the client as the VIP's
  *     lb_forward_hit      a known flow: its destination still there? its state steps; out           (flow.h, xmit.h)
  *     lb_forward_new      a service's first packet: schedule, open a connection, out                (sched.h, flow.h)
+ *       lb_refuse         or nobody takes it: what the stack would answer                          (refuse.h)
  *     lb_forward_crowded  the same while places are scarce, and what was forgotten                  (crowd.h)
  *
  * Pieces that are large or loop are LB_SUBPROGRAMs: they take pointers and return a number, so that a host can have
@@ -36,6 +37,7 @@
 #include "crowd.h"
 #include "fragment.h"
 #include "icmp.h"
+#include "refuse.h"
 
 /* Not verdicts yet. */
 enum {
@@ -62,16 +64,6 @@ static LB_INLINE int lb_opens(struct lb_ctx *ctx, const struct lb_image_header *
 		return !(packet->tcp_flags & LB_TCP_RST) && (lb_begins(packet) || (image->switches & LB_SLOPPY_TCP));
 	options = lb_options(ctx, image);
 	return lb_sctp_opens(packet, options && options->sloppy_sctp);
-}
-
-/* What the host's own stack answers to a packet that belongs to no connection and opens none. */
-static LB_INLINE struct lb_result lb_refuse(struct lb_ctx *ctx, const struct lb_packet *packet)
-{
-	if (packet->key.protocol == LB_IPPROTO_TCP)
-		return lb_tcp_reset(ctx, packet);
-	if (packet->sctp_event == LB_SCTP_NO_CHUNK)
-		return lb_drop(LB_REASON_TRUNCATED);
-	return lb_protocol_unreachable(ctx, packet);
 }
 
 static LB_INLINE int lb_present(const struct lb_dest *dest)
@@ -129,34 +121,6 @@ static LB_INLINE struct lb_result lb_forward_hit(struct lb_ctx *ctx, const struc
 static LB_INLINE int lb_is_ftp_data(const struct lb_packet *packet)
 {
 	return packet->key.sport == lb_htons(LB_FTP_DATA_PORT);
-}
-
-/* Answer a packet as the host's own stack would, where nobody listens. */
-static LB_INLINE struct lb_result lb_unscheduled(struct lb_ctx *ctx, const struct lb_packet *packet)
-{
-	if (packet->key.protocol == LB_IPPROTO_TCP)
-		return lb_tcp_reset(ctx, packet);
-	return lb_port_unreachable(ctx, packet);
-}
-
-/*
- * A packet of a service that was deleted, and of no connection: kernel IPVS leaves it to the host's stack. Where a guard
- * keeps the service's packets from the stack, that is not asked.
- */
-static LB_INLINE struct lb_result lb_unheard(struct lb_ctx *ctx, const struct lb_packet *packet)
-{
-	if (packet->key.protocol == LB_IPPROTO_UDP)
-		return lb_port_unreachable(ctx, packet);
-	return lb_refuse(ctx, packet);
-}
-
-/* Nobody may take it. Of FTP's service kernel IPVS leaves all but its own port to the host then. */
-static LB_INLINE struct lb_result lb_unserved(struct lb_ctx *ctx, const struct lb_service *service,
-					      const struct lb_packet *packet)
-{
-	if (service->port == lb_htons(LB_FTP_PORT) && packet->key.dport != service->port)
-		return lb_unscheduled(ctx, packet);
-	return lb_port_unreachable(ctx, packet);
 }
 
 /* Whether a packet is scheduled for itself (one-packet scheduling): a datagram to a service that wants it so. */
