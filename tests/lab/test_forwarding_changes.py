@@ -93,6 +93,16 @@ def test_a_service_that_is_deleted_is_refused_and_answers_once_it_is_back(mixed:
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_connections_outlive_a_service_that_is_deleted_and_added_again(mixed: Stage, method: str) -> None:
+    way = mixed.way(method)
+    with load(mixed, way, mode=KEEP) as wrk:
+        eventually(lambda: requests(mixed, "rs1", way), lambda: "rs1 was asked nothing")
+        mixed.apply(configuration(mixed.ways, ports=(("udp", 53),)))
+        mixed.apply(configuration(mixed.ways))
+        assert_no_error(wrk)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_configurations_that_are_applied_under_load_fail_no_request(mixed: Stage, method: str) -> None:
     way = mixed.way(method)
     others = (
