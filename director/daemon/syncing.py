@@ -228,7 +228,7 @@ class Syncing:
             self._room.forget(entry)
 
     def _entered(self, flow: SyncedFlow) -> Entering:
-        translated = flow.method is ForwardingMethod.NAT
+        translated = flow.method is ForwardingMethod.NAT and not flow.template
         client = self._clients.of(flow.caddr) if translated else None
         result = self._table.enter(flow, client)
         if translated and client is None and result is Entering.ENTERED:

@@ -22,7 +22,7 @@ SLICE = 1 << 15
 MOST = 256
 """Connections that are found in one go."""
 
-_FLOW = struct.Struct("=16s16sHHBBBBIII")
+_FLOW = struct.Struct("=16s16sHHBBBBB3xIII")
 _METHODS = (None, ForwardingMethod.DR, ForwardingMethod.TUN, ForwardingMethod.NAT)
 
 
@@ -98,6 +98,7 @@ class SyncTable:
             4 if len(flow.caddr) == 4 else 6,
             flow.state,
             0,
+            flow.template,
             flow.destination,
             flow.expires_in,
             flow.packets,
@@ -107,7 +108,9 @@ class SyncTable:
 
 
 def _flow_of(fields: tuple[Any, ...]) -> SyncedFlow:
-    caddr, vaddr, cport, vport, protocol, family, state, method, destination, timeout, packets = fields
+    caddr, vaddr, cport, vport, protocol, family, state, method, template, destination, timeout, packets = (
+        fields
+    )
     octets = 4 if family == 4 else 16
     return SyncedFlow(
         protocol,
@@ -120,4 +123,5 @@ def _flow_of(fields: tuple[Any, ...]) -> SyncedFlow:
         timeout,
         packets,
         _METHODS[method],
+        bool(template),
     )

@@ -79,7 +79,8 @@ class SyncedFlow:
     """A connection of the table: addresses in network order, the destination by its stable id.
 
     `state` is the table's number. `expires_in` is in milliseconds; where it is entered, 0 means what its
-    state has. `method` is how it is forwarded here.
+    state has. `method` is how it is forwarded here. A persistence `template` has 1 for a state when it is
+    assured, else 0; its time is the whole that a new connection gives it, and its method its server's.
     """
 
     protocol: int
@@ -92,6 +93,7 @@ class SyncedFlow:
     expires_in: int
     packets: int
     method: ForwardingMethod | None = None
+    template: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,22 @@ STATES: Mapping[int, States] = MappingProxyType(
 
 
 def makes_sense(entry: Entry) -> bool:
-    """Say whether this is a connection of a protocol and in a state that there are."""
+    """Say whether this is a connection or a template of a protocol and in a state that there are."""
+    if entry.is_template:
+        known = entry.protocol in STATES or (entry.protocol == 0 and entry.fwmark != 0)
+        return known and entry.state < TEMPLATE_STATES and entry.cport == 0
     states = STATES.get(entry.protocol)
-    return states is not None and not entry.is_template and entry.state < states.count
+    return states is not None and entry.state < states.count
+
+
+TEMPLATE_STATES = 2
+"""0, and 1 for assured."""
+
+TEMPLATE_SECONDS = 180
+"""What a template has of which no time is told, as in the kernel."""
+
+FTP = 21
+"""The templates of FTP's service are those of any port: its clients' data connections go with them."""
 
 
 class Ids(Shape):
@@ -77,6 +90,7 @@ class _Spoken:
     mark: int
     seconds: tuple[int, ...]
     is_persistent: bool
+    method: ForwardingMethod
 
 
 class Translator:
@@ -105,10 +119,12 @@ class Translator:
 
     def flow(self, entry: Entry) -> SyncedFlow | None:
         """Return what to enter for an entry that makes sense; None where it has no destination yet."""
-        states = STATES[entry.protocol]
         destination = self._destination(entry)
         if destination is None:
             return None
+        if entry.is_template:
+            return _template(entry, *destination)
+        states = STATES[entry.protocol]
         return SyncedFlow(
             protocol=entry.protocol,
             caddr=entry.caddr,
@@ -125,7 +141,12 @@ class Translator:
     def _entry(self, flow: SyncedFlow) -> Entry | None:
         if flow.destination not in self._spoken:
             self._spoken[flow.destination] = self._speak(flow.destination)
-        spoken, states = self._spoken[flow.destination], STATES.get(flow.protocol)
+        spoken = self._spoken[flow.destination]
+        if flow.template:
+            return (
+                _template_entry(flow, spoken) if spoken and len(spoken.address) == len(flow.caddr) else None
+            )
+        states = STATES.get(flow.protocol)
         if spoken is None or states is None or flow.method is None or len(spoken.address) != len(flow.caddr):
             return None
         if spoken.is_persistent and self._ids.configuration.tunables.sync_persist_mode:
@@ -159,13 +180,14 @@ class Translator:
             mark=key.mark,
             seconds=tuple(each // 1000 for each in struct.unpack("<32I", timeout_set(timeouts))),
             is_persistent=service is not None and service.persistence is not None,
+            method=destination.method,
         )
 
     def _destination(self, entry: Entry) -> tuple[Destination, int] | None:
         """Find the destination where kernel IPVS would: by the mark, the virtual address, or its port 0."""
         for key in _keys(entry):
             for destination, number in self._of(key).get(entry.daddr, ()):
-                if destination.method is not ForwardingMethod.NAT or destination.port in (0, entry.dport):
+                if _reaches(destination, entry):
                     return destination, number
         return None
 
@@ -183,11 +205,55 @@ class Translator:
         return found
 
 
+def _template(entry: Entry, destination: Destination, number: int) -> SyncedFlow:
+    return SyncedFlow(
+        protocol=entry.protocol,
+        caddr=entry.caddr,
+        cport=0,
+        vaddr=entry.vaddr,
+        vport=entry.vport,
+        destination=number,
+        state=entry.state,
+        expires_in=1000 * min(entry.timeout or TEMPLATE_SECONDS, MAX_TIMEOUT),
+        packets=0,
+        method=destination.method,
+        template=True,
+    )
+
+
+def _template_entry(flow: SyncedFlow, spoken: _Spoken) -> Entry:
+    """Say a template. One of any port has no port of its server either."""
+    return Entry(
+        protocol=flow.protocol,
+        flags=FLAGS[spoken.method] | Flags.INACTIVE | Flags.TEMPLATE,
+        state=flow.state,
+        cport=0,
+        vport=flow.vport,
+        dport=(spoken.port or flow.vport) if flow.vport else 0,
+        fwmark=spoken.mark,
+        timeout=flow.expires_in // 1000,
+        caddr=flow.caddr,
+        vaddr=flow.vaddr,
+        daddr=spoken.address,
+    )
+
+
+def _reaches(destination: Destination, entry: Entry) -> bool:
+    """Say whether a destination with the entry's address has its port, too."""
+    if destination.method is not ForwardingMethod.NAT or (entry.is_template and entry.vport == 0):
+        return True
+    return destination.port in (0, entry.dport)
+
+
 def _keys(entry: Entry) -> Iterable[ServiceKey]:
     version: Literal[4, 6] = 4 if len(entry.vaddr) == 4 else 6
     if entry.fwmark:
         yield ServiceKey.of_mark(entry.fwmark, version)
+    if entry.protocol == 0:
+        return
     protocol = next(each for each in Protocol if each.number == entry.protocol)
     vip = IPAddress(int.from_bytes(entry.vaddr, "big"), version)
     yield ServiceKey(protocol, vip, entry.vport)
     yield ServiceKey(protocol, vip, 0)
+    if entry.is_template and entry.vport == 0 and protocol is Protocol.TCP:
+        yield ServiceKey(protocol, vip, FTP)

@@ -10,15 +10,7 @@
 #include <stdlib.h>
 
 #include "host_user.h"
-
-enum { LB_LEAST_REFRESH = 10000 }; /* ms; as the kernel's */
-
-/* What was last told of the flow in a place. */
-struct lb_told {
-	u64 name; /* tag and version, retries, state; 0: nothing */
-	u32 packets;
-	u32 expires;
-};
+#include "sync_template.h"
 
 struct lb_teller {
 	u32 next; /* place */
@@ -51,21 +43,6 @@ void lb_teller_free(struct lb_teller *teller)
 u32 lb_teller_rounds(const struct lb_teller *teller)
 {
 	return teller->rounds;
-}
-
-static u64 lb_told_name(u64 control, u8 retries)
-{
-	return (control & ~0xffffULL) | (u64)retries << 8 | lb_control_state(control);
-}
-
-static int lb_is_told(const struct lb_told *told, u64 control)
-{
-	return (told->name ^ control) >> 16 == 0;
-}
-
-static u8 lb_told_state(const struct lb_told *told)
-{
-	return (u8)told->name;
 }
 
 static u8 lb_told_retries(const struct lb_told *told)
@@ -106,14 +83,10 @@ static u32 lb_steps(const struct lb_sync_rule *rule, u32 packets)
 static int lb_refresh_due(const struct lb_sync_rule *rule, const struct lb_told *told, const struct lb_conn *conn,
 			  u32 now, u8 *retries)
 {
-	u32 timeout = rule->timeouts[lb_told_state(told) % LB_TIMEOUTS], least = timeout / 2;
+	u32 timeout = rule->timeouts[lb_told_state(told) % LB_TIMEOUTS];
 	u32 moved = conn->expires - told->expires;
 
-	if (least < LB_LEAST_REFRESH)
-		least = LB_LEAST_REFRESH;
-	if (rule->refresh < least)
-		least = rule->refresh;
-	if (moved >= least && moved < 1U << 31)
+	if (moved >= lb_least_move(rule, timeout) && moved < 1U << 31)
 		return 1;
 	*retries = lb_told_retries(told) + 1;
 	return *retries <= rule->retries && conn->packets != told->packets &&
@@ -166,16 +139,39 @@ static void lb_write_flow(struct lb_sync_flow *out, const struct lb_conn *conn, 
 	};
 }
 
-/* Copy the flow in this place, whole; 0 when there is none. */
+/* Copy the flow or template in this place, whole; 0 when there is none. */
 static int lb_copy_flow(const struct lb_conn *conn, u32 now, struct lb_conn *copy)
 {
 	u64 control = lb_conn_control(conn);
+	u8 kind = lb_control_kind(control);
 
-	if (lb_control_kind(control) != LB_CONN_FLOW || lb_expired(conn->expires, now))
+	if ((kind != LB_CONN_FLOW && kind != LB_CONN_TEMPLATE) || !lb_conn_alive(conn, control, now))
 		return 0;
 	*copy = *conn;
 	copy->control = control;
+	if (kind == LB_CONN_TEMPLATE)
+		lb_template_rewind(copy, now);
 	return lb_conn_stands(conn, control);
+}
+
+/* Write down what is due of this entry, and that it was told; 0 when nothing is. */
+static int lb_tell(const struct lb_sync_rule *rule, struct lb_told *told, const struct lb_conn *conn, u32 now,
+		   struct lb_sync_flow *out)
+{
+	u8 retries;
+
+	if (lb_control_kind(conn->control) == LB_CONN_TEMPLATE) {
+		if (!lb_template_due(rule, told, conn, now))
+			return 0;
+		lb_note_template(told, conn, now);
+		lb_write_template(out, conn);
+		return 1;
+	}
+	if (!lb_flow_due(rule, told, conn, now, &retries))
+		return 0;
+	lb_note(told, conn, retries);
+	lb_write_flow(out, conn, now);
+	return 1;
 }
 
 u32 lb_teller_collect(struct lb_teller *teller, struct lb_datapath *datapath, const struct lb_sync_rule *rule, u32 now,
@@ -183,16 +179,10 @@ u32 lb_teller_collect(struct lb_teller *teller, struct lb_datapath *datapath, co
 {
 	u32 end = datapath->sets * LB_WAYS, found = 0;
 	struct lb_conn copy;
-	u8 retries;
 
 	for (; places > 0 && found < max && teller->next < end; places--, teller->next++) {
-		struct lb_told *told = &teller->told[teller->next];
-
-		if (!lb_copy_flow(&datapath->conns[teller->next], now, &copy) ||
-		    !lb_flow_due(rule, told, &copy, now, &retries))
-			continue;
-		lb_note(told, &copy, retries);
-		lb_write_flow(&out[found++], &copy, now);
+		if (lb_copy_flow(&datapath->conns[teller->next], now, &copy))
+			found += lb_tell(rule, &teller->told[teller->next], &copy, now, &out[found]);
 	}
 	if (teller->next == end) {
 		teller->next = 0;
@@ -241,12 +231,16 @@ static u32 lb_end_of(struct lb_ctx *ctx, const struct lb_sync_flow *flow, const 
 	return ctx->now + (flow->timeout ? flow->timeout : own);
 }
 
-static void lb_take_for_told(struct lb_teller *teller, const struct lb_found *found)
+static void lb_take_for_told(struct lb_teller *teller, const struct lb_found *found, u32 now)
 {
 	struct lb_conn copy = *found->conn;
 
 	copy.control = found->control;
-	if (teller)
+	if (!teller)
+		return;
+	if (lb_control_kind(copy.control) == LB_CONN_TEMPLATE)
+		lb_note_template(&teller->told[found->index], &copy, now);
+	else
 		lb_note(&teller->told[found->index], &copy, 0);
 }
 
@@ -301,6 +295,24 @@ static int lb_sync_find(struct lb_ctx *ctx, const struct lb_packet *packet, cons
 	return LB_SYNC_ENTERED;
 }
 
+/* `found` becomes the flow that was entered or updated. */
+static int lb_sync_enter_flow(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_sync_flow *flow,
+			      const struct lb_dest *dest, struct lb_found *found)
+{
+	int result = lb_sync_find(ctx, packet, flow, found);
+
+	if (result == LB_SYNC_ENTERED) {
+		enum lb_claim claim = lb_flow_reserve(ctx, packet, found);
+
+		if (claim == LB_CLAIM_NONE)
+			return LB_SYNC_FULL;
+		if (claim == LB_CLAIM_WON)
+			return lb_sync_open(ctx, packet, flow, dest, found);
+		result = found->dest == flow->dest ? LB_SYNC_UPDATED : LB_SYNC_STALE;
+	}
+	return result == LB_SYNC_UPDATED ? lb_sync_update(ctx, flow, dest, found) : result;
+}
+
 int lb_sync_enter(struct lb_datapath *datapath, struct lb_teller *teller, const struct lb_sync_flow *flow,
 		  const struct lb_client *client, u32 now)
 {
@@ -313,21 +325,12 @@ int lb_sync_enter(struct lb_datapath *datapath, struct lb_teller *teller, const 
 
 	if (!dest || !(dest->flags & LB_DEST_PRESENT))
 		return LB_SYNC_UNKNOWN;
-	result = lb_sync_find(&ctx, &packet, flow, &found);
-	if (result == LB_SYNC_ENTERED) {
-		enum lb_claim claim = lb_flow_reserve(&ctx, &packet, &found);
-
-		if (claim == LB_CLAIM_NONE)
-			return LB_SYNC_FULL;
-		if (claim == LB_CLAIM_WON)
-			result = lb_sync_open(&ctx, &packet, flow, dest, &found);
-		else
-			result = found.dest == flow->dest ? LB_SYNC_UPDATED : LB_SYNC_STALE;
-	}
-	if (result == LB_SYNC_UPDATED)
-		result = lb_sync_update(&ctx, flow, dest, &found);
+	if (flow->template)
+		result = lb_sync_enter_template(&ctx, &packet.key, flow, &found);
+	else
+		result = lb_sync_enter_flow(&ctx, &packet, flow, dest, &found);
 	if (result == LB_SYNC_ENTERED || result == LB_SYNC_UPDATED)
-		lb_take_for_told(teller, &found);
+		lb_take_for_told(teller, &found, now);
 	return result;
 }
 

@@ -12,7 +12,7 @@
 #include "datapath.h"
 #include "entry.h"
 
-/* A connection as one director tells it to another: ports in the host's order, an IPv4 address in the first word. */
+/* A connection or template as one director tells it to another: ports in the host's order, an IPv4 address in the first word. */
 struct lb_sync_flow {
 	struct lb_addr caddr;
 	struct lb_addr vaddr;
@@ -20,13 +20,15 @@ struct lb_sync_flow {
 	u16 vport;
 	u8 protocol;
 	u8 family;
-	u8 state; /* enum lb_conn_state */
+	u8 state; /* enum lb_conn_state; of a template LB_TEMPLATE_ASSURED or 0 */
 	u8 method;
+	u8 template; /* it is a persistence template, without a port of the client */
+	u8 unused[3];
 	u32 dest;    /* stable id */
-	u32 timeout; /* ms until it expires; when it is entered 0: what its state has */
+	u32 timeout; /* ms until it expires, of a template its whole time; of a flow that is entered 0: its state's */
 	u32 packets; /* the client's */
 };
-_Static_assert(sizeof(struct lb_sync_flow) == 52, "as synchronising.py reads it");
+_Static_assert(sizeof(struct lb_sync_flow) == 56, "as synchronising.py reads it");
 
 /* When a flow is told of; under the kernel's names, times in ms. */
 struct lb_sync_rule {

@@ -11,7 +11,15 @@ from dataclasses import dataclass, replace
 
 from netaddr import IPAddress
 
-from director.model import Destination, ForwardingMethod, Protocol, Scheduler, ServiceKey, VirtualService
+from director.model import (
+    Destination,
+    ForwardingMethod,
+    Persistence,
+    Protocol,
+    Scheduler,
+    ServiceKey,
+    VirtualService,
+)
 from director.sync.message import OPTIONAL, Entry, Flags, Option, datagrams
 
 SYNCID = 7
@@ -53,6 +61,23 @@ ELSEWHERE = replace(ENTRY, daddr=TWO.packed)
 ENDED = replace(ENTRY, flags=0x83 | Flags.INACTIVE, state=CLOSE, timeout=10)
 SIX = replace(ENTRY, caddr=CLIENT6.packed, vaddr=VIP6.packed, daddr=ONE6.packed)
 ODD = replace(ENTRY, options=(Option(OPTIONAL | 9, b"odd"),))
+
+
+HELD = Persistence(300)
+PERSISTENT = tuple(
+    replace(each, persistence=HELD)
+    for each in (
+        *EVERY,
+        service(TCP, TWO, 0, DR, (ONE, 0)),
+        replace(service(TCP, VIP, 0, DR, (ONE, 0)), key=ServiceKey.of_mark(7)),
+        replace(service(TCP, VIP6, 0, DR, (ONE6, 0)), key=ServiceKey.of_mark(7, 6)),
+    )
+)
+HELD_WEB = PERSISTENT[:1]
+TEMPLATE = replace(ENTRY, flags=0x1183, state=1, cport=0, timeout=300)
+UNASSURED = replace(TEMPLATE, state=0)
+OF_MARK = replace(TEMPLATE, protocol=0, fwmark=7, vaddr=b"\0\0\0\7", vport=0, dport=0)
+OF_MARK6 = replace(OF_MARK, caddr=CLIENT6.packed, vaddr=b"\0\0\0\7" + bytes(12), daddr=ONE6.packed)
 
 
 def told(*entries: Entry, syncid: int = SYNCID) -> tuple[bytes, ...]:
@@ -97,6 +122,34 @@ BACKUPS: Mapping[str, Backup] = {
     "an option that is not known": Backup(
         (WEB,), told(NEXT, replace(ENTRY, options=(Option(9, b"odd"),)), replace(ENTRY, cport=3))
     ),
+    "templates": Backup(
+        PERSISTENT,
+        told(
+            TEMPLATE,
+            replace(UNASSURED, caddr=TWO.packed),
+            replace(TEMPLATE, flags=0x1100, vport=81, dport=8080),
+            replace(TEMPLATE, flags=0x1182, vport=82, dport=82),
+            replace(TEMPLATE, protocol=17, vport=53, dport=53),
+            replace(TEMPLATE, protocol=132, vport=9000, dport=9000),
+            replace(TEMPLATE, caddr=CLIENT6.packed, vaddr=VIP6.packed, daddr=ONE6.packed),
+            replace(TEMPLATE, vaddr=TWO.packed, vport=0, dport=0),
+            OF_MARK,
+            OF_MARK6,
+        ),
+    ),
+    "a template is assured": Backup(HELD_WEB, told(UNASSURED) + told(TEMPLATE)),
+    "a template without a time": Backup(HELD_WEB, told(replace(TEMPLATE, timeout=0))),
+    "a template beside its connection": Backup(HELD_WEB, told(ENTRY, TEMPLATE)),
+    "a template in a state that there is not, between others": Backup(
+        HELD_WEB, told(ENTRY, replace(TEMPLATE, state=2), NEXT)
+    ),
+    "a template of a protocol that there is not, between others": Backup(
+        HELD_WEB, told(ENTRY, replace(TEMPLATE, protocol=1), NEXT)
+    ),
+    "a template to another server": Backup(
+        HELD_WEB, told(TEMPLATE) + told(replace(TEMPLATE, daddr=TWO.packed))
+    ),
+    "a template of a service that is not persistent": Backup((WEB,), told(TEMPLATE)),
     "another syncid": Backup((WEB,), told(ENTRY, syncid=8)),
     "another version": Backup((WEB,), changed(5, b"\x02", ENTRY)),
     "an entry of another version": Backup((WEB,), changed(46, b"\x10\x24", NEXT, ENTRY)),

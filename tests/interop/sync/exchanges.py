@@ -18,7 +18,7 @@ from tests.interop.lab import network
 from tests.interop.sync.backups import BACKUPS, Backup
 from tests.packets.network import CLIENT, INSIDE_MAC, ONE, OUTSIDE_MAC, ROUTER_MAC, SERVER_MACS, VIP
 
-MODULES = ("veth", "ipv6", "ipip", "ip_vs", "ip_vs_rr")
+MODULES = ("veth", "ipv6", "ipip", "ip_vs", "ip_vs_rr", "sch_ingress", "cls_flower", "act_skbedit")
 WIRE, WIRE_MAC, PEER, PEER_MAC = "10.9.0.1", "02:00:00:00:09:01", "10.9.0.2", "02:00:00:00:09:02"
 VIP6, CLIENT6, ONE6 = "2001:db8::1", "2001:db8:1::7", "fd00::11"
 METHODS = {"dr": "-g", "tun": "-i", "nat": "-m"}
@@ -67,7 +67,7 @@ def backup(*extra: str) -> Step:
     return start("backup", *extra)
 
 
-def service(key: tuple[str, str], server: str, method: str, *options: str) -> Iterator[Step]:
+def service(key: tuple[str, ...], server: str, method: str, *options: str) -> Iterator[Step]:
     yield ("run", ("ipvsadm", "-A", *key, "-s", "rr", *options))
     yield ("run", ("ipvsadm", "-a", *key, "-r", server, METHODS[method]))
 
@@ -145,6 +145,39 @@ def _persistent() -> Iterator[tuple[str, list[Step]]]:
         ("a persistent service of all ports, nat", ALL, f"{ONE}:0", "nat"),
     ):
         yield f"master: {name}", [*service(key, server, method, "-p", "300"), *steps]
+    yield from _templates()
+
+
+def _templates() -> Iterator[tuple[str, list[Step]]]:
+    steps = [EVERY, master(), *segments("S", "A"), HEAR]
+    held = ("-p", "300")
+    web = list(service(WEB, f"{ONE}:80", "dr", *held))
+    masked = service(WEB, f"{ONE}:80", "dr", *held, "-M", "255.255.255.0")
+    yield "master: a persistent service by networks", [*masked, *steps]
+    yield "master: a persistent service, nat", [*service(WEB, f"{ONE}:8080", "nat", *held), *steps]
+    yield "master: a persistent service by the default threshold", [*web, *steps[1:]]
+    mode = ("write", {"net/ipv4/vs/sync_persist_mode": "1"})
+    yield "master: a persistent service, and sync_persist_mode", [*web, mode, *steps]
+    marked = [*service(("-f", "7"), f"{ONE}:0", "dr", *held), *_marking("ip"), *steps]
+    yield "master: a persistent mark", marked
+    ftp = service(("-t", f"{VIP}:21"), f"{ONE}:21", "dr", *held)
+    control = from_client(IP(src=CLIENT, dst=VIP) / TCP(sport=40000, dport=21, flags="S"))
+    yield "master: persistent ftp", [*ftp, EVERY, master(), control, HEAR]
+    ask = from_client(IP(src=CLIENT, dst=VIP) / UDP(sport=40000, dport=53) / b"ask")
+    dns = service(("-u", f"{VIP}:53"), f"{ONE}:53", "dr", *held)
+    yield "master: a persistent udp service", [*dns, EVERY, master(), ask, HEAR]
+    six = from_client(IPv6(src=CLIENT6, dst=VIP6) / TCP(sport=40000, dport=80, flags="S"))
+    six_web = service(("-t", f"[{VIP6}]:80"), f"[{ONE6}]:80", "dr", *held, "-M", "64")
+    yield "master: a persistent service over ipv6", [*six_web, EVERY, master(), six, HEAR]
+    six_mark = service(("-f", "7", "-6"), f"[{ONE6}]:0", "dr", *held)
+    yield "master: a persistent mark over ipv6", [*six_mark, *_marking("ipv6"), EVERY, master(), six, HEAR]
+
+
+def _marking(family: str) -> Iterator[Step]:
+    """Give all TCP that clients send the mark 7."""
+    yield ("run", ("tc", "qdisc", "add", "dev", "out0", "clsact"))
+    fits = ("protocol", family, "flower", "ip_proto", "tcp", "action", "skbedit", "mark", "7")
+    yield ("run", ("tc", "filter", "add", "dev", "out0", "ingress", *fits))
 
 
 def _other_families() -> Iterator[tuple[str, list[Step]]]:
@@ -178,11 +211,17 @@ def _backups() -> Iterator[tuple[str, list[Step]]]:
 
 def _services(services: Iterable[VirtualService]) -> Iterator[Step]:
     for each in services:
-        key = (f"--{each.key.protocol.value}-service", endpoint(each.key.address, each.key.port))
-        yield ("run", ("ipvsadm", "-A", *key, "-s", "rr"))
+        key, held = _key(each), () if each.persistence is None else ("-p", str(each.persistence.timeout))
+        yield ("run", ("ipvsadm", "-A", *key, "-s", "rr", *held))
         for destination in each.destinations:
             method = METHODS[destination.method.value]
             yield ("run", ("ipvsadm", "-a", *key, "-r", destination.endpoint, method))
+
+
+def _key(each: VirtualService) -> tuple[str, ...]:
+    if each.key.mark:
+        return ("-f", str(each.key.mark), *(("-6",) if each.key.address.version == 6 else ()))
+    return (f"--{each.key.protocol.value}-service", endpoint(each.key.address, each.key.port))
 
 
 def _probe(each: Backup) -> Iterator[Step]:

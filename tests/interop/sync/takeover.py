@@ -22,8 +22,8 @@ from pathlib import Path
 from lab import Process
 from tests.interop import record
 from tests.lab.forwarding import eventually
-from tests.lab.pair.scene import GATEWAY, PORT, REAL_PORT, SERVERS, SYNCID, VIPS, Pair, pair
-from tests.lab.test_sync import TALKS, told
+from tests.lab.pair.scene import GATEWAY, PORT, REAL_PORT, SERVERS, SYNCID, VIPS, Pair, pair, services
+from tests.lab.test_sync import TALKS, templates, told
 
 MACHINE = Path(__file__).parent / "machine.py"
 INTERFACES = {"lan": "10.0.0.{}/24", "inside": "10.3.0.{}/24", "wire": "10.9.0.{}/24"}
@@ -62,6 +62,12 @@ class Kernel:
         rows = [line.split() for line in said.splitlines()[2:]]
         return {row[3]: row[5] for row in rows if row[2] == "ESTABLISHED"}
 
+    def templates(self) -> dict[str, str]:
+        """Return which server the client of each VIP has."""
+        ((_, said, _),) = self.order(("ipvsadm", "-Lnc"))
+        rows = [line.split() for line in said.splitlines()[2:]]
+        return {row[4].partition(":")[0]: row[5] for row in rows if row[3].endswith(":0")}
+
     def take(self) -> None:
         """Have the VIPs and the servers' gateway."""
         held = [(f"{vip}/32", "lan") for vip in VIPS.values()] + [(f"{GATEWAY}/24", "inside")]
@@ -73,8 +79,8 @@ class Kernel:
 
 
 @contextmanager
-def kernel(place: Pair, name: str) -> Iterator[Kernel]:
-    """Put a kernel director with the lab's services in this node's place."""
+def kernel(place: Pair, name: str, *more: str) -> Iterator[Kernel]:
+    """Put a kernel director with the lab's services in this node's place, each with these options more."""
     node = place.node(name)
     macs = {interface: place.mac(name, interface) for interface in INTERFACES}
     place.plain(name)
@@ -90,11 +96,11 @@ def kernel(place: Pair, name: str) -> Iterator[Kernel]:
         with node.start(("linux.uml", *record.options(room, MACHINE), *devices), log="kernel") as process:
             eventually((room / "up").exists, lambda: f"not up: {process.tail()}", SECONDS)
             it = Kernel(name, room, process)
-            _set_up(it)
+            _set_up(it, more)
             yield it
 
 
-def _set_up(machine: Kernel) -> None:
+def _set_up(machine: Kernel, more: Sequence[str]) -> None:
     host = HOST[machine.name]
     machine.order(
         *(("ip", "address", "add", each.format(host), "dev", name) for name, each in INTERFACES.items()),
@@ -106,7 +112,7 @@ def _set_up(machine: Kernel) -> None:
         key = ("-t", f"{vip}:{PORT}")
         port = REAL_PORT if method == "nat" else PORT
         machine.order(
-            ("ipvsadm", "-A", *key, "-s", "rr"),
+            ("ipvsadm", "-A", *key, "-s", "rr", *more),
             *(("ipvsadm", "-a", *key, "-r", f"{each}:{port}", METHODS[method]) for each in SERVERS[method]),
         )
 
@@ -149,9 +155,64 @@ def from_director_to_kernel() -> None:
             talk.goes_on()
 
 
+HELD = ("-p", "300")
+TURNED = services("persistence = 300\n", {method: servers[::-1] for method, servers in SERVERS.items()})
+"""By themselves the directors would give a client different servers."""
+
+
+def from_kernel_to_director_with_persistence() -> None:
+    """A kernel has the VIPs and a client, and dies."""
+    with pair() as place, ExitStack() as stack:
+        machine = stack.enter_context(kernel(place, "one", *HELD))
+        machine.synchronise("master")
+        place.director("two", "packet", "backup", has=TURNED)
+        machine.take()
+        place.tell_of("one")
+        talks = [stack.enter_context(place.talking("ask", method)) for method in SERVERS]
+        here = machine.templates()
+        assert sorted(here) == sorted(VIPS.values()), here
+        eventually(lambda: templates(place, "two") == here, lambda: f"{templates(place, 'two')}: {here}")
+        machine.process.signal(signal.SIGKILL)
+        place.unplug("one")
+        place.give("two")
+        talks += [stack.enter_context(place.talking("ask", method)) for method in SERVERS]
+        for talk in talks:
+            talk.goes_on()
+        assert set(told(place, "two").values()) == set(here.values())
+
+
+def from_director_to_kernel_with_persistence() -> None:
+    """A director has the VIPs and a client, and dies."""
+    with pair() as place, ExitStack() as stack:
+        machine = stack.enter_context(kernel(place, "two", *HELD))
+        machine.synchronise("backup")
+        first = place.director("one", "packet", "master", has=TURNED)
+        place.give("one")
+        talks = [stack.enter_context(place.talking("ask", method)) for method in SERVERS]
+        here = templates(place, "one")
+        assert sorted(here) == sorted(VIPS.values()), here
+        eventually(lambda: machine.templates() == here, lambda: f"{machine.templates()} is not {here}")
+        first.signal(signal.SIGKILL)
+        place.unplug("one")
+        machine.take()
+        place.tell_of("two")
+        talks += [stack.enter_context(place.talking("ask", method)) for method in SERVERS]
+        for talk in talks:
+            talk.goes_on()
+        assert set(machine.told().values()) == set(here.values())
+
+
+WAYS = (
+    from_kernel_to_director,
+    from_director_to_kernel,
+    from_kernel_to_director_with_persistence,
+    from_director_to_kernel_with_persistence,
+)
+
+
 def main() -> None:
     record.refuse_without_programs()
-    for way in (from_kernel_to_director, from_director_to_kernel):
+    for way in WAYS:
         way()
         print(f"{way.__name__.replace('_', ' ')}: no connection broke")
 

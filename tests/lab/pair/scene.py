@@ -11,7 +11,7 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,14 +30,14 @@ SYNCID = 7
 MORE = 20  # lines, by which a connection is seen to go on
 
 
-def services() -> str:
-    """Write the services that both directors have."""
+def services(more: str = "", servers: Mapping[str, Sequence[str]] = SERVERS) -> str:
+    """Write the services that both directors have, each with these lines more."""
     return "[director]\nbind_vips = false\n" + "".join(
-        f'[[service]]\nprotocol = "tcp"\naddress = "{vip}:{PORT}"\nscheduler = "rr"\n'
+        f'[[service]]\nprotocol = "tcp"\naddress = "{vip}:{PORT}"\nscheduler = "rr"\n{more}'
         + "".join(
             f'[[service.destination]]\naddress = "{server}:{REAL_PORT if method == "nat" else PORT}"\n'
             f'method = "{method}"\n'
-            for server in SERVERS[method]
+            for server in servers[method]
         )
         for method, vip in VIPS.items()
     )
@@ -81,10 +81,12 @@ class Pair:
     def node(self, name: str) -> RunningNode:
         return self.lab.node(name)
 
-    def director(self, name: str, datapath: str, *roles: str, more: str = "") -> Process:
-        """Start a director, and wait until it knows the way to every server."""
+    def director(
+        self, name: str, datapath: str, *roles: str, more: str = "", has: str | None = None
+    ) -> Process:
+        """Start a director that `has` these services, and wait until it knows the way to every server."""
         node = self.node(name)
-        (node.run_directory / "test.toml").write_text(services() + synchronised(*roles) + more)
+        (node.run_directory / "test.toml").write_text((has or services()) + synchronised(*roles) + more)
         command = ("director", "run", "--config", "/run/test.toml", "--datapath", datapath)
         process = node.start((*command, "--interface", "lan", "--interface", "inside"), log="director")
         wanted = {server for servers in SERVERS.values() for server in servers}

@@ -5,90 +5,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from director.datapath._native import ffi, lib
-from netaddr import EUI, IPAddress
+from director.datapath._native import lib
+from netaddr import EUI
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 
 from director.datapath.synchronising import Entering, SyncTable
-from director.model import (
-    Configuration,
-    Destination,
-    ForwardingMethod,
-    Link,
-    NextHop,
-    Protocol,
-    Scheduler,
-    ServiceKey,
-    VirtualService,
-)
-from director.model.sync import SyncedFlow, SyncRule, Whereabouts
+from director.model.sync import Whereabouts
 from director.sync.entries import Translator
-from director.tables.image import compile_image
 from director.tables.layout import Timeout
-
-VIP, CLIENT = IPAddress("192.0.2.1"), IPAddress("198.51.100.7")
-SERVERS = (IPAddress("10.0.0.11"), IPAddress("10.0.0.12"))
-MAC, ROUTER_MAC = EUI("02-00-00-00-00-01"), EUI("02-00-00-00-00-fe")
-OUTSIDE, INSIDE = 3, 4
-SETS = 64
-DR, NAT = ForwardingMethod.DR, ForwardingMethod.NAT
-WAY = Whereabouts(OUTSIDE, ROUTER_MAC)
-RULE = SyncRule(
-    3, 50, 0, 0, tuple(1000 * each for each in (2, 900, 120, 60, 120, 120, 10, 60, 30, 120)) + (0,) * 22
+from tests.unit.datapath.synchronised import (
+    CLIENT,
+    DR,
+    INSIDE,
+    NAT,
+    ROUTER_MAC,
+    RULE,
+    VIP,
+    WAY,
+    Director,
+    flow,
+    made,
 )
-
-
-class Director:
-    """A data path with a service of two servers, on the clock of the machine."""
-
-    def __init__(self, method: ForwardingMethod = DR, services: int = 1) -> None:
-        self.raw = lib.lb_datapath_new(SETS, 1, 99)
-        ports = (8080, 8080) if method is NAT else (80, 80)
-        destinations = tuple(map(Destination, SERVERS, ports, (method,) * 2))
-        service = VirtualService(ServiceKey(Protocol.TCP, VIP, 80), Scheduler.RR, destinations=destinations)
-        self.configuration = Configuration((service,) * services)
-        self.swap(self.configuration)
-        self.table = SyncTable(lambda: self.raw, SETS)
-
-    def swap(self, configuration: Configuration) -> None:
-        links = tuple(Link(index, f"eth{index}", MAC, 1500, up=True) for index in (OUTSIDE, INSIDE))
-        hops = {server: NextHop(INSIDE, MAC, MAC, IPAddress("10.0.0.1"), 1500) for server in SERVERS}
-        image = compile_image(configuration, hops, links=links)
-        assert lib.lb_datapath_swap(self.raw, image, len(image)) == 0
-
-    def send(self, frame: Ether, interface: int = OUTSIDE, later: int = 0) -> tuple[str, Ether | None]:
-        """Forward a frame; return for what reason, and what came out."""
-        data = bytes(frame)
-        given = ffi.new("struct lb_test_frame *", {"length": len(data), "ifindex": interface})
-        given.data = held = ffi.from_buffer("uint8_t[]", data)
-        out, answer = ffi.new("uint8_t[]", 4096), ffi.new("struct lb_test_answer *")
-        now = lib.lb_clock() + later
-        assert lib.lb_datapath_try(self.raw, 0, given, now, out, len(out), answer) == 0
-        del held
-        reason = ffi.string(lib.lb_reason_name(answer.reason)).decode()
-        sent = Ether(bytes(out[0 : answer.out[0].length])) if answer.frames else None
-        return reason, sent
-
-    def client(self, flags: str, port: int = 40000) -> tuple[str, Ether | None]:
-        packet = IP(src=str(CLIENT), dst=str(VIP)) / TCP(sport=port, dport=80, flags=flags)
-        return self.send(Ether(src=str(ROUTER_MAC).replace("-", ":")) / packet)
-
-    def server(self, number: int) -> tuple[str, Ether | None]:
-        packet = IP(src=str(SERVERS[number]), dst=str(CLIENT)) / TCP(sport=8080, dport=40000, flags="A")
-        return self.send(Ether() / packet, INSIDE)
-
-    def told(self, rule: SyncRule = RULE) -> list[tuple[int, int, int, int]]:
-        """Look through the whole table: client's port, destination, state and packets of what is due."""
-        found = self.table.collect(rule)
-        return [(flow.cport, flow.destination, flow.state, flow.packets) for flow in found]
-
-    def counts(self, destination: int) -> tuple[int, int]:
-        state: Any = lib.lb_datapath_dest_state(self.raw, destination)
-        return state.active, state.inactive
 
 
 @pytest.fixture
@@ -99,19 +39,6 @@ def director() -> Iterator[Director]:
 @pytest.fixture
 def nat() -> Iterator[Director]:
     yield from made(NAT)
-
-
-def made(method: ForwardingMethod) -> Iterator[Director]:
-    it = Director(method)
-    it.table.begin_telling()
-    yield it
-    it.table.end_telling()
-    lib.lb_datapath_free(it.raw)
-
-
-def flow(**more: object) -> SyncedFlow:
-    whole = SyncedFlow(6, CLIENT.packed, 40000, VIP.packed, 80, 1, Timeout.TCP_ESTABLISHED, 900_000, 3)
-    return replace(whole, **more)  # type: ignore[arg-type]
 
 
 def test_a_connection_is_told_of_at_the_threshold_and_after_each_period(director: Director) -> None:

@@ -61,6 +61,10 @@ def service(method: ForwardingMethod, port: int = 80, key: ServiceKey = TCP) -> 
     return VirtualService(key, destinations=(Destination(ONE, port, method),))
 
 
+def at_six(service: VirtualService) -> VirtualService:
+    return replace(service, destinations=(replace(service.destinations[0], address=IPAddress("fd00::11")),))
+
+
 def flow(method: ForwardingMethod = DR, **more: object) -> SyncedFlow:
     whole = SyncedFlow(6, CLIENT, 40000, VIP.packed, 80, 1, Timeout.TCP_ESTABLISHED, 5000, 3, method)
     return replace(whole, **more)  # type: ignore[arg-type]
@@ -85,6 +89,33 @@ def test_all_that_a_kernel_said_of_a_connection_is_said_again_the_same(
     speaks = translator(service(method, port))
     for datagram in recording.heard(f"master: tcp {method.value}, from the handshake to the end"):
         said = read(datagram).entries
+        assert speaks.entries(map(speaks.flow, said)) == list(said)  # type: ignore[arg-type]
+
+
+HELD = Persistence(300)
+WEB6 = ServiceKey(Protocol.TCP, IPAddress("2001:db8::1"), 80)
+PERSISTENT = {
+    "a persistent service": service(DR),
+    "a persistent service of all ports": service(DR, 0, ServiceKey(Protocol.TCP, VIP, 0)),
+    "a persistent service of all ports, nat": service(NAT, 0, ServiceKey(Protocol.TCP, VIP, 0)),
+    "a persistent service by networks": service(DR),
+    "a persistent service, nat": service(NAT, 8080),
+    "a persistent service by the default threshold": service(DR),
+    "a persistent mark": service(DR, 0, MARK),
+    "persistent ftp": service(DR, 21, ServiceKey(Protocol.TCP, VIP, 21)),
+    "a persistent udp service": service(DR, 53, ServiceKey(Protocol.UDP, VIP, 53)),
+    "a persistent service over ipv6": at_six(service(DR, key=WEB6)),
+    "a persistent mark over ipv6": at_six(service(DR, 0, ServiceKey.of_mark(7, 6))),
+}
+
+
+@pytest.mark.parametrize("name", PERSISTENT)
+def test_all_that_a_kernel_said_of_templates_is_said_again_the_same(name: str) -> None:
+    speaks = translator(replace(PERSISTENT[name], persistence=HELD))
+    for datagram in recording.heard(f"master: {name}"):
+        said = read(datagram).entries
+        assert all(map(makes_sense, said))
+        assert any(each.is_template for each in said)
         assert speaks.entries(map(speaks.flow, said)) == list(said)  # type: ignore[arg-type]
 
 
@@ -117,6 +148,37 @@ def test_with_sync_persist_mode_connections_of_persistent_services_are_not_said(
     persistent = replace(service(DR), persistence=Persistence(300))
     assert translator(persistent, tunables=Tunables(sync_persist_mode=1)).entries([flow()]) == []
     assert translator(persistent).entries([flow()]) == [entry()]
+
+
+def test_with_sync_persist_mode_templates_are_said() -> None:
+    persistent = translator(replace(service(DR), persistence=HELD), tunables=Tunables(sync_persist_mode=1))
+    assert persistent.entries([template(), flow()]) == [TEMPLATE]
+
+
+def template(**more: object) -> SyncedFlow:
+    whole = SyncedFlow(6, CLIENT, 0, VIP.packed, 80, 1, 1, 300_000, 0, DR, template=True)
+    return replace(whole, **more)  # type: ignore[arg-type]
+
+
+TEMPLATE = entry(flags=0x1183, cport=0, timeout=300)
+
+
+def test_a_template_has_its_servers_method_and_its_own_time() -> None:
+    both_ways = translator(service(NAT, 8080))
+    assert both_ways.entries([template(expires_in=60_000, state=0, method=None)]) == [
+        replace(TEMPLATE, flags=0x1100, dport=8080, timeout=60, state=0)
+    ]
+    assert both_ways.flow(replace(TEMPLATE, flags=0x1100, dport=8080)) == template(method=NAT)
+    assert both_ways.flow(TEMPLATE) is None
+
+
+def test_a_template_of_which_no_time_is_told_has_three_minutes() -> None:
+    assert translator(service(DR)).flow(replace(TEMPLATE, timeout=0)) == template(expires_in=180_000)
+
+
+def test_a_template_between_families_is_not_said() -> None:
+    six = VirtualService(TCP, destinations=(Destination(IPAddress("fd00::1"), 80, TUN),))
+    assert translator(six).entries([template()]) == []
 
 
 def test_a_flow_between_families_is_not_said() -> None:
@@ -162,11 +224,18 @@ def test_an_end_that_is_too_far_off_is_brought_nearer() -> None:
         entry(protocol=1),
         entry(state=11),
         entry(protocol=17, state=1),
-        entry(flags=0x1083),
         entry(state=65535),
+        entry(flags=0x1083),
+        entry(flags=0x1083, cport=0, state=2),
+        entry(flags=0x1083, cport=0, protocol=1),
+        entry(flags=0x1083, cport=0, protocol=0),
+        entry(protocol=0, fwmark=7),
     ],
-    ids=["a protocol", "a state", "a state of udp", "a template", "a huge state"],
-)
+    ids=[
+        "a protocol", "a state", "a state of udp", "a huge state", "a template of one port",
+        "a template's state", "a template's protocol", "a template of no mark", "a mark's connection",
+    ],
+)  # fmt: skip
 def test_what_there_is_not_makes_no_sense(said: Entry) -> None:
     assert (makes_sense(said), makes_sense(entry())) == (False, True)
 
