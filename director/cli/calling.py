@@ -44,6 +44,16 @@ class InOrder(click.Group):
 class Root(InOrder):
     """The whole tree: every failure that a verb can meet becomes a sentence."""
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Say where a verb is that was named without its group."""
+        groups = [each for each in self.commands.values() if isinstance(each, click.Group)]
+        there = [f"{ctx.info_name} {each.name} {args[0]}" for each in groups if args[0] in each.commands]
+        if there and args[0] not in self.commands and not ctx.resilient_parsing:
+            raise click.UsageError(f"No such command {args[0]!r}. Did you mean {' or '.join(there)}?", ctx)
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

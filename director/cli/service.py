@@ -82,10 +82,10 @@ class Listed:
 
 def words_of(configured: Service) -> list[str]:
     """Name the scheduler's options and what else is not as usual."""
-    held = configured["persistence"]
+    held, mask = configured["persistence"], configured["persistence_mask"]
     return [
         *configured["flags"],
-        *([f"persistent {held}s"] if held else []),
+        *([f"persistent {held}s{f'/{mask}' if mask else ''}"] if held else []),
         *(["one-packet"] if configured["one_packet"] else []),
         *(["timeouts"] if configured["timeouts"] else []),
     ]

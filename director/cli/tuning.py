@@ -53,6 +53,8 @@ def _show_or_change(path: str, words: tuple[str, ...], *, as_json: bool) -> None
         return
     values = client().get(path)
     unknown = [word for word in words if word not in values]
+    if len(words) == 2 and words[1].isdigit() and words[0] in values:
+        raise click.UsageError(f"to change it, write {words[0]}={words[1]}")
     if unknown:
         raise click.UsageError(f"{unknown[0]!r} is not one of {', '.join(values)}")
     shown = {name: values[name] for name in words or values}

@@ -44,6 +44,25 @@ def test_the_program_has_a_version(socket: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        (
+            "list",
+            (
+                "No such command 'list'. "
+                "Did you mean director service list or director server list or director mark list?"
+            ),
+        ),
+        ("save", "No such command 'save'. Did you mean director config save?"),
+        ("explain", "No such command 'explain'."),
+    ],
+)
+def test_where_a_verb_is_that_lacks_its_group_is_said(word: str, sentence: str, socket: Path) -> None:
+    done = call(socket, word)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, f"Error: {sentence}")
+
+
+@pytest.mark.parametrize(
     "words", [("status",), ("stats", "--watch"), ("connections", "--count", "--watch", "--json")]
 )
 def test_a_closed_standard_output_is_a_sentence(

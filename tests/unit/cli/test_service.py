@@ -81,6 +81,9 @@ def test_what_a_service_has_is_listed_and_taken_away_again(director: StoppableDi
     udp = "udp:192.0.2.1:53"
     run("service", "edit", udp, "--persistence", "9", "--one-packet", "--timeout", "udp=7")
     assert "  sh-port,persistent 9s,one-packet,timeouts  " in run("service", "list").output
+    run("service", "edit", udp, "--persistence-mask", "24")
+    assert "persistent 9s/255.255.255.0," in run("service", "list").output
+    run("service", "edit", udp, "--persistence-mask", "")
     result = run("service", "edit", udp, "--persistence", "0", "--no-one-packet", "--no-timeouts")
     assert result.output == (
         f"~ service {udp} persistence 9 -> none one-packet yes -> none timeouts udp=7 -> none\n"

@@ -41,6 +41,7 @@ def test_what_has_a_value_is_changed(director: StoppableDirector, run: Run) -> N
     ("words", "sentence"),
     [
         (("sysctl", "udp"), "'udp' is not one of conn_reuse_mode, "),
+        (("sysctl", "sloppy_tcp", "1"), "to change it, write sloppy_tcp=1"),
         (("sysctl", "sloppy_tcp", "pmtu_disc=0"), "either show or change: "),
         (("timeouts", "udp=x"), "'udp=x' is not NAME=NUMBER"),
         (("timeouts", "=1=2"), "'=1=2' is not NAME=NUMBER"),
