@@ -109,7 +109,7 @@ def test_a_removed_service_that_comes_back_is_new_but_for_its_servers() -> None:
     assert (again.gone, again.listed) == (False, ((number, 1),))
     assert [c.services for c in back if isinstance(c, ResetIds)] == [(again.id,)]
     counted = [kinds(engine.handle(ConnectionsCounted(frozenset()))) for _ in range(3)]
-    assert SwapTables not in sum(counted, [])
+    assert not any(SwapTables in each for each in counted)
 
 
 def test_an_exchanged_service_is_guarded_with_the_old_one_until_that_has_no_connections() -> None:
