@@ -171,14 +171,45 @@ static LB_INLINE int is_error(u8 family, u8 type)
 	return type == ICMP_DEST_UNREACHABLE || type == ICMP_SOURCE_QUENCH || type == ICMP_TIME_EXCEEDED;
 }
 
-/* The packet in our own tunnel was on its way to a service. */
-static LB_INLINE enum owner owner_of_tunnelled(struct __sk_buff *skb, const struct facts *outer)
+/* Go past what GRE or GUE put between a tunnel's two IP headers. */
+static LB_INLINE void pass_tunnel(struct __sk_buff *skb, struct facts *outer)
 {
-	u8 family = outer->protocol == LB_IPPROTO_IPIP ? LB_FAMILY_IPV4 : LB_FAMILY_IPV6;
-	struct facts inner;
+	struct lb_gre gre;
+	struct lb_gue gue;
 
+	if (outer->protocol == LB_IPPROTO_GRE && bpf_skb_load_bytes(skb, outer->transport, &gre, sizeof(gre)) == 0) {
+		outer->protocol = gre.type == lb_htons(LB_ETH_P_IP) ? LB_IPPROTO_IPIP : LB_IPPROTO_IPV6;
+		outer->transport += sizeof(gre) + (gre.flags & lb_htons(LB_GRE_CHECKSUM) ? 2 * sizeof(be16) : 0);
+	} else if (outer->protocol == LB_IPPROTO_UDP &&
+		   bpf_skb_load_bytes(skb, outer->transport + sizeof(struct lb_udp), &gue, sizeof(gue)) == 0) {
+		outer->protocol = gue.protocol;
+		outer->transport += sizeof(struct lb_udp) + sizeof(gue) + gue.words * 4;
+	}
+}
+
+/* The packet in our own tunnel was on its way to a service. */
+static LB_INLINE enum owner owner_of_tunnelled(struct __sk_buff *skb, struct facts *outer)
+{
+	struct facts inner;
+	u8 family;
+
+	pass_tunnel(skb, outer);
+	if (outer->protocol != LB_IPPROTO_IPIP && outer->protocol != LB_IPPROTO_IPV6)
+		return OWNER_STACK;
+	family = outer->protocol == LB_IPPROTO_IPIP ? LB_FAMILY_IPV4 : LB_FAMILY_IPV6;
 	return read(skb, outer->transport, family, &inner) && may_be_served(&inner, &inner.destination) ? OWNER_SHARED
 													: OWNER_STACK;
+}
+
+/* A packet that the host itself sent may be a tunnel's. */
+static LB_INLINE int may_be_a_tunnels(const struct facts *packet)
+{
+	if (packet->later_fragment)
+		return 0;
+	if (packet->protocol == LB_IPPROTO_UDP)
+		return known_address(LB_GUARD_LOCAL, packet, &packet->source);
+	return packet->protocol == LB_IPPROTO_IPIP || packet->protocol == LB_IPPROTO_IPV6 ||
+	       packet->protocol == LB_IPPROTO_GRE;
 }
 
 /*
@@ -193,18 +224,18 @@ static LB_INLINE enum owner owner_of_quote(struct __sk_buff *skb, u32 offset, co
 
 	if (!read(skb, offset, error->family, &quoted))
 		return OWNER_STACK;
-	if (quoted.protocol == LB_IPPROTO_IPIP || quoted.protocol == LB_IPPROTO_IPV6)
-		return owner_of_tunnelled(skb, &quoted);
 	if (quoted.later_fragment)
 		return may_be_served(&quoted, &quoted.source) ? OWNER_SHARED : OWNER_STACK;
-	if (!has_ports(quoted.protocol) || bpf_skb_load_bytes(skb, quoted.transport, &ports, sizeof(ports)) < 0)
-		return OWNER_STACK;
-	if (served(quoted.family, &quoted.source, quoted.protocol, ports.source))
-		return OWNER_SHARED;
-	if (translated(quoted.family, &quoted.destination, quoted.protocol, ports.destination) &&
-	    !known_address(LB_GUARD_LOCAL, error, &error->destination))
-		return OWNER_DIRECTOR;
-	return OWNER_STACK;
+	if (has_ports(quoted.protocol)) {
+		if (bpf_skb_load_bytes(skb, quoted.transport, &ports, sizeof(ports)) < 0)
+			return OWNER_STACK;
+		if (served(quoted.family, &quoted.source, quoted.protocol, ports.source))
+			return OWNER_SHARED;
+		if (translated(quoted.family, &quoted.destination, quoted.protocol, ports.destination) &&
+		    !known_address(LB_GUARD_LOCAL, error, &error->destination))
+			return OWNER_DIRECTOR;
+	}
+	return may_be_a_tunnels(&quoted) ? owner_of_tunnelled(skb, &quoted) : OWNER_STACK;
 }
 
 static LB_INLINE enum owner owner_of_icmp(struct __sk_buff *skb, const struct facts *packet)

@@ -25,7 +25,7 @@ from scapy.layers.inet6 import (
     IPv6ExtHdrHopByHop,
     IPv6ExtHdrRouting,
 )
-from scapy.layers.l2 import ARP, Dot1Q
+from scapy.layers.l2 import ARP, GRE, Dot1Q
 from scapy.packet import Packet, Raw
 
 from director.commands import SetGuard
@@ -52,7 +52,15 @@ pytestmark = [needs("root", "netns", "veth", "bpf", "clsact", "packet-socket"), 
 
 SYN = IP(src=CLIENT, dst=VIP) / TCP(sport=40000, dport=80, flags="S")
 REPLY = IP(src=VIP, dst=CLIENT) / TCP(sport=80, dport=40000, flags="A")
+TUNNEL = {"src": OURS, "dst": TUNNELLED}
 TRANSLATED = IP(src=CLIENT, dst=SERVER) / TCP(sport=40000, dport=8080, flags="S")
+
+
+def gue(inside: Packet, extra: bytes = b"", protocol: int = 4) -> Packet:
+    """What follows the IP header of a packet in a GUE tunnel; `extra`: the fields of a remote checksum."""
+    header = bytes((len(extra) // 4, protocol, 0, 0))
+    return UDP(sport=50000, dport=6080, chksum=0) / Raw(header + extra + bytes(inside))
+
 
 CASES = (
     Case("a SYN to a service", Owner.DIRECTOR, ether() / SYN),
@@ -121,6 +129,43 @@ CASES = (
         "an error about a tunnel that led to a server",
         Owner.SHARED,
         error(IP(src=OURS, dst=TUNNELLED, proto=4) / SYN, to=OURS),
+    ),
+    Case("an error about a GRE tunnel", Owner.SHARED, error(IP(**TUNNEL) / GRE() / SYN, to=OURS)),
+    Case(
+        "an error about a GRE tunnel with a checksum",
+        Owner.SHARED,
+        error(IP(**TUNNEL) / GRE(chksum_present=1) / SYN, to=OURS),
+    ),
+    Case("an error about a GUE tunnel", Owner.SHARED, error(IP(**TUNNEL) / gue(SYN), to=OURS)),
+    Case(
+        "an error about a GUE tunnel with a remote checksum",
+        Owner.SHARED,
+        error(IP(**TUNNEL) / gue(SYN, b"\0\x18\0\x24" + bytes(4)), to=OURS),
+    ),
+    Case(
+        "an error about a datagram of another host's that looks like GUE",
+        Owner.STACK,
+        error(IP(src=CLIENT, dst=TUNNELLED) / gue(SYN), to=OURS),
+    ),
+    Case(
+        "an error about the host's own datagram",
+        Owner.STACK,
+        error(IP(**TUNNEL) / UDP(sport=40000, dport=53) / Raw(bytes(40)), to=OURS),
+    ),
+    Case(
+        "an error about a tunnel of the host's that led to no service",
+        Owner.STACK,
+        error(IP(**TUNNEL) / GRE() / IP(src=CLIENT, dst=OTHER) / TCP(dport=80), to=OURS),
+    ),
+    Case(
+        "an error about a tunnel, cut within the packet inside",
+        Owner.STACK,
+        error(Raw(bytes(IP(**TUNNEL) / GRE() / SYN)[:40]), to=OURS),
+    ),
+    Case(
+        "an error about a later fragment of a tunnel's packet",
+        Owner.STACK,
+        error(IP(**TUNNEL, proto=4, frag=9) / SYN, to=OURS),
     ),
     Case(
         "an error about the host's own connection to a server",
@@ -194,6 +239,16 @@ CASES_IPV6 = (
         "an error about a tunnel that led to a server",
         Owner.SHARED,
         error6(IPv6(src=OURS6, dst="fd00::3") / SYN6, to=OURS6),
+    ),
+    Case(
+        "an error about a GRE tunnel with IPv4 inside",
+        Owner.SHARED,
+        error6(IPv6(src=OURS6, dst="fd00::3") / GRE() / SYN, to=OURS6),
+    ),
+    Case(
+        "an error about a GUE tunnel",
+        Owner.SHARED,
+        error6(IPv6(src=OURS6, dst="fd00::3") / gue(SYN6, protocol=41), to=OURS6),
     ),
     Case(
         "an error about the host's own connection to a server",
