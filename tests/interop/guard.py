@@ -21,6 +21,7 @@ from tests.packets.network import Setting
 
 ANY_PORT = 0
 OWN_ADDRESSES = frozenset(address for family in FAMILIES for address in (family.director, family.vip))
+DIRECTORS = frozenset(family.director for family in FAMILIES)
 
 
 class Owner(Enum):
@@ -120,7 +121,12 @@ def _may_be_ours(packet: Parsed, setting: Setting) -> bool:
 
 def _quotes_ours(packet: Parsed, setting: Setting) -> bool:
     quoted = packet.quoted()
-    if quoted is None or quoted.protocol not in WITH_PORTS:
+    if quoted is None:
+        return False
+    inside = quoted.tunnelled()
+    if inside is not None and quoted.source in DIRECTORS and not quoted.offset:
+        return inside.target in {address for _, address, _ in services(setting)}
+    if quoted.protocol not in WITH_PORTS:
         return False
     if quoted.offset:
         return quoted.source in {address for _, address, _ in services(setting)}

@@ -14,6 +14,8 @@ FAMILY = {b"\x08\x00": 4, b"\x86\xdd": 6}
 EXTENSIONS = (0, 43, 60, 135)  # hop-by-hop, routing, destination options, mobility: 8 + 8n bytes each
 FRAGMENT, AUTHENTICATION = 44, 51
 ICMP, ICMPV6 = 1, 58
+IPIP, IPV6, GRE, UDP = 4, 41, 47, 17
+INSIDE = {b"\x08\x00": IPIP, b"\x86\xdd": IPV6}  # what GRE calls a packet inside, and IP
 WITH_PORTS = (6, 17, 132)
 ERRORS = {4: (3, 4, 11), 6: range(128)}  # ICMP types about a packet that IPVS looks at
 
@@ -55,6 +57,16 @@ class Parsed:
         if self.protocol != wanted or self.offset or len(self.body) < 8:
             return None
         return packet(self.body[8:]) if self.body[0] in ERRORS[self.version] else None
+
+    def tunnelled(self) -> Parsed | None:
+        """Return the packet that travels in this one, by IP in IP, GRE or GUE."""
+        at, number = 0, self.protocol
+        if number == GRE and len(self.body) >= 4:
+            at, number = (8 if self.body[0] & 0x80 else 4), INSIDE.get(self.body[2:4], 0)
+        elif number == UDP and len(self.body) >= 12:
+            at, number = 12 + 4 * self.body[8], self.body[9]
+        inside = packet(self.body[at:]) if number in INSIDE.values() else None
+        return inside if inside and inside.version == (4 if number == IPIP else 6) else None
 
 
 def frame(data: bytes) -> Parsed | None:

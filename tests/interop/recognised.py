@@ -20,7 +20,7 @@ from tests.interop.guard import Owner, is_among, is_served, owner, translated
 from tests.interop.parsed import Endpoint, Parsed
 from tests.interop.recording import Out, Reaction
 from tests.packets.checksum import ETHERNET, ones_sum, with_header_checksum
-from tests.packets.network import DIRECTOR, VIP, Setting
+from tests.packets.network import VIP, Setting
 
 IPIP, TCP, SCTP = 4, 6, 132
 HOP_BY_HOP = 0
@@ -145,15 +145,39 @@ def asks_for_the_vip(frame: bytes) -> bool:
 
 
 def is_about_a_tunnel(seen: Seen) -> bool:
-    """An error about an outer packet, or a packet for a tunnel of which the kernel has had such an error."""
-    if not any(quotes_tunnel(step) for step in (*seen.before, seen.step)):
+    """An error about an outer packet: the kernel tells the client of it, the director does not."""
+    return seen.respects == ("frames",) and quotes_tunnel(seen.step) and not seen.ours.out
+
+
+def follows_an_error_by_ipv6(seen: Seen) -> bool:
+    """A packet for a tunnel over IPv6 that has been said to be narrower: its client is told so."""
+    packet = parsed.frame(seen.step.frame)
+    if packet is None or seen.respects != ("frames",) or not any(map(quotes_tunnel_by_ipv6, seen.before)):
         return False
-    return seen.respects == ("frames",)
+    answer = parsed.frame(seen.ours.out[0][1]) if seen.ours.out else None
+    return answer is not None and answer.protocol in (parsed.ICMP, parsed.ICMPV6) and is_too_big(answer)
+
+
+def is_to_be_cut(seen: Seen) -> bool:
+    """A packet that may be cut, on a path that is narrower than the next hop."""
+    if seen.respects != ("frames",) or not any(map(quotes_tunnel, seen.before)):
+        return False
+    whole = max((len(frame) for _, frame in seen.ours.out), default=0)
+    return len(seen.kernel.out) > len(seen.ours.out) > 0 and all(len(f) < whole for _, f in seen.kernel.out)
+
+
+def is_too_big(packet: Parsed) -> bool:
+    return packet.body[:1] == b"\x02" if packet.version == 6 else packet.body[:2] == b"\x03\x04"
+
+
+def quotes_tunnel_by_ipv6(step: Inject) -> bool:
+    quoted = quoted_by(step)
+    return quotes_tunnel(step) and quoted is not None and quoted.version == 6
 
 
 def quotes_tunnel(step: Inject) -> bool:
     quoted = quoted_by(step)
-    return quoted is not None and quoted.protocol == IPIP and quoted.source == DIRECTOR
+    return quoted is not None and quoted.tunnelled() is not None and quoted.source in DIRECTORS
 
 
 def quoted_by(step: Inject) -> Parsed | None:

@@ -68,7 +68,6 @@ OWN: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
 )
 # Put to a kernel; the data path can not do it yet. A topic that it can do has to be taken out.
 PENDING: tuple[str, ...] = (
-    "outer_errors",
     "nat_icmp_send",
     "schedule_icmp",
 )

@@ -114,7 +114,7 @@ static LB_INLINE struct lb_result lb_forward_hit(struct lb_ctx *ctx, const struc
 	lb_follow_client(ctx, flow);
 	lb_count_in(ctx, flow->dest, dest->service, packet->length);
 	lb_lead_fragments(ctx, packet, flow);
-	return lb_xmit(ctx, packet, dest, lb_found_method(flow), LB_REASON_HIT);
+	return lb_xmit(ctx, packet, dest, flow->dest, lb_found_method(flow), LB_REASON_HIT);
 }
 
 /* Whether this comes from where FTP servers open data connections to clients: kernel IPVS schedules none of these. */
@@ -141,7 +141,7 @@ static LB_INLINE struct lb_result lb_forward_once(struct lb_ctx *ctx, const stru
 	lb_count_in(ctx, id, dest->service, packet->length);
 	if (packet->fragment & LB_IP_MF)
 		lb_enter_fragment(ctx, packet, LB_CONN_NOBODY, (u64)id << 32 | dest->method);
-	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_ONCE);
+	return lb_xmit(ctx, packet, dest, id, dest->method, LB_REASON_ONCE);
 }
 
 /* Send a packet to its service's choice for it, and remember nothing. NAT would not know its replies. */
@@ -151,7 +151,7 @@ static LB_INLINE struct lb_result lb_forward_stateless(struct lb_ctx *ctx, const
 	if (dest->method == LB_NAT)
 		return lb_drop(LB_REASON_TABLE_FULL);
 	lb_count_in(ctx, id, dest->service, packet->length);
-	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_STATELESS);
+	return lb_xmit(ctx, packet, dest, id, dest->method, LB_REASON_STATELESS);
 }
 
 /*
@@ -179,7 +179,7 @@ static LB_INLINE struct lb_result lb_forward_crowded(struct lb_ctx *ctx, const s
 		return lb_forward_stateless(ctx, packet, dest, lb_choice_dest(choice));
 	lb_count_in(ctx, lb_choice_dest(choice), dest->service, packet->length);
 	lb_lead_fragments(ctx, packet, flow);
-	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_NEW_STATELESS);
+	return lb_xmit(ctx, packet, dest, lb_choice_dest(choice), dest->method, LB_REASON_NEW_STATELESS);
 }
 
 /* A service's first packet of a connection, as its scheduler says. */
@@ -204,7 +204,7 @@ static LB_INLINE struct lb_result lb_forward_scheduled(struct lb_ctx *ctx, const
 		return (struct lb_result){.verdict = claim == LB_CLAIM_MET ? LB_MET : LB_UNPLACED};
 	lb_count_in(ctx, lb_choice_dest(choice), dest->service, packet->length);
 	lb_lead_fragments(ctx, packet, flow);
-	return lb_xmit(ctx, packet, dest, dest->method, LB_REASON_NEW);
+	return lb_xmit(ctx, packet, dest, lb_choice_dest(choice), dest->method, LB_REASON_NEW);
 }
 
 /*
@@ -281,7 +281,7 @@ static LB_INLINE struct lb_result lb_forward_later_once(struct lb_ctx *ctx, cons
 	if (!lb_conn_stands(piece->conn, piece->control) || !lb_present(dest))
 		return lb_drop(LB_REASON_DEST_REMOVED);
 	lb_count_in(ctx, piece->dest, dest->service, packet->length);
-	return lb_xmit(ctx, packet, dest, lb_found_method(piece), LB_REASON_FRAGMENT);
+	return lb_xmit(ctx, packet, dest, piece->dest, lb_found_method(piece), LB_REASON_FRAGMENT);
 }
 
 /* A later fragment: it has no ports, and goes where its first fragment went. */
@@ -311,7 +311,7 @@ static LB_INLINE struct lb_result lb_forward_later(struct lb_ctx *ctx, const str
 	if (!lb_present(dest))
 		return lb_drop(LB_REASON_DEST_REMOVED);
 	lb_count_in(ctx, flow.dest, dest->service, packet->length);
-	return lb_xmit(ctx, packet, dest, lb_found_method(&flow), LB_REASON_FRAGMENT);
+	return lb_xmit(ctx, packet, dest, flow.dest, lb_found_method(&flow), LB_REASON_FRAGMENT);
 }
 
 /* Parse the frame. Memory is asked for the flow's place as soon as its key is known, and checks go on meanwhile. */

@@ -6,12 +6,12 @@
  * the flow is found by the quoted addresses turned round, and the error goes to that flow's server by its method.
  * Towards a client, NAT only: the quoted packet is client to server, as NAT had rewritten it. With NAT the quoted
  * header is rewritten as well: its IP header with checksum, its port, and not its transport checksum (as in the
- * kernel, since the quote is usually cut off anyway).
+ * kernel, since the quote is usually cut off anyway). Errors about a tunnel's own packets: icmp_outer.h.
  */
 #ifndef LB_ICMP_H
 #define LB_ICMP_H
 
-#include "icmp_ipv6.h"
+#include "icmp_outer.h"
 #include "xmit.h"
 
 static LB_INLINE int lb_icmp_is_error(const struct lb_packet *packet, u8 type)
@@ -21,45 +21,6 @@ static LB_INLINE int lb_icmp_is_error(const struct lb_packet *packet, u8 type)
 	return type == LB_ICMP_UNREACHABLE || type == LB_ICMP_QUENCH || type == LB_ICMP_TIME_EXCEEDED;
 }
 
-/* Read the quoted header; LB_PARSED, or why not. */
-static LB_INLINE int lb_parse_quote_ipv4(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_quote *quote,
-					 struct lb_key *key)
-{
-	u32 end = LB_L3 + (u32)packet->length;
-	const struct lb_ipv4 *ip;
-	const be16 *ports;
-	u32 header;
-
-	quote->ip = packet->l4 + sizeof(struct lb_icmp);
-	ip = lb_ipv4_at(ctx, quote->ip);
-	if (!ip || quote->ip + sizeof(*ip) > end)
-		return LB_REASON_TRUNCATED;
-	header = (ip->version_ihl & 0xf) * 4;
-	if (ip->version_ihl >> 4 != 4 || header < sizeof(*ip))
-		return LB_REASON_BAD_HEADER;
-	if ((ip->protocol != LB_IPPROTO_TCP && ip->protocol != LB_IPPROTO_UDP && ip->protocol != LB_IPPROTO_SCTP) ||
-	    (ip->fragment & lb_htons(LB_IP_OFFSET)))
-		return LB_REASON_ICMP_UNRELATED;
-	key->protocol = ip->protocol;
-	key->family = LB_FAMILY_IPV4;
-	key->source = lb_addr_ipv4(ip->destination);
-	key->destination = lb_addr_ipv4(ip->source);
-	quote->ports = quote->ip + header;
-	ports = lb_at(ctx, quote->ports, 2 * sizeof(*ports));
-	if (!ports || quote->ports + 2 * sizeof(*ports) > end)
-		return LB_REASON_TRUNCATED;
-	key->sport = ports[1];
-	key->dport = ports[0];
-	return LB_PARSED;
-}
-
-static LB_INLINE int lb_parse_quote(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_quote *quote,
-				    struct lb_key *key)
-{
-	return lb_is_ipv6(packet) ? lb_parse_quote_ipv6(ctx, packet, quote, key)
-				  : lb_parse_quote_ipv4(ctx, packet, quote, key);
-}
-
 /* Search for the flow that the quoted packet belongs to: its entry's index. */
 LB_SUBPROGRAM u32 lb_find_quoted(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_quote *quote)
 {
@@ -67,18 +28,13 @@ LB_SUBPROGRAM u32 lb_find_quoted(struct lb_ctx *ctx, const struct lb_packet *pac
 
 	if (!packet || !quote)
 		return LB_CONN_NOBODY;
-	quote->fault = lb_parse_quote(ctx, packet, quote, &key);
+	key.family = packet->key.family;
+	quote->ip = packet->l4 + sizeof(struct lb_icmp);
+	quote->fault = lb_parse_quote(ctx, LB_L3 + (u32)packet->length, quote, &key);
 	if (quote->fault != LB_PARSED)
 		return LB_CONN_NOBODY;
 	quote->port = key.dport;
 	return lb_conn_search(ctx, packet->now, &key, lb_key_hash(ctx, &key), &quote->control);
-}
-
-static LB_INLINE int lb_icmp_valid(struct lb_ctx *ctx, const struct lb_packet *packet, u32 length)
-{
-	if (lb_is_ipv6(packet))
-		return lb_icmpv6_valid(ctx, packet);
-	return lb_csum_fold(lb_range_sum(ctx, packet->l4, length)) == 0xffff;
 }
 
 /* Towards a server: the quote's source and the error's destination were the VIP's, and become the server's. */
@@ -191,7 +147,7 @@ static LB_INLINE struct lb_result lb_forward_icmp(struct lb_ctx *ctx, const stru
 	if (quote.fault != LB_PARSED && quote.fault != LB_REASON_ICMP_UNRELATED)
 		return lb_drop(quote.fault);
 	if (!lb_found_again(ctx, index, quote.control, &found))
-		return lb_pass(LB_REASON_ICMP_UNRELATED);
+		return lb_forward_outer(ctx, packet, length);
 	if (lb_martian(packet))
 		return lb_drop(LB_REASON_BAD_SOURCE);
 	if (!lb_icmp_valid(ctx, packet, length))

@@ -24,15 +24,13 @@ struct lb_quote {
 };
 
 /* Read the quoted header and the key that its flow is found by; LB_PARSED, or why not. */
-static LB_INLINE int lb_parse_quote_ipv6(struct lb_ctx *ctx, const struct lb_packet *packet, struct lb_quote *quote,
-					 struct lb_key *key)
+static LB_INLINE int lb_parse_quote_ipv6(struct lb_ctx *ctx, u32 end, struct lb_quote *quote, struct lb_key *key)
 {
-	struct lb_headers headers = {.end = LB_L3 + (u32)packet->length};
+	struct lb_headers headers = {.end = end};
 	const struct lb_ipv6 *ip;
 	const be16 *ports;
 	int fault;
 
-	quote->ip = packet->l4 + sizeof(struct lb_icmp);
 	ip = lb_ipv6_at(ctx, quote->ip);
 	if (quote->ip > LB_TRANSPORT_MAX || !ip || quote->ip + sizeof(*ip) > headers.end)
 		return LB_REASON_TRUNCATED;
@@ -50,7 +48,6 @@ static LB_INLINE int lb_parse_quote_ipv6(struct lb_ctx *ctx, const struct lb_pac
 	    (headers.fragment & LB_IP_OFFSET))
 		return LB_REASON_ICMP_UNRELATED;
 	key->protocol = headers.protocol;
-	key->family = LB_FAMILY_IPV6;
 	quote->ports = headers.at;
 	ports = lb_at(ctx, quote->ports, 2 * sizeof(*ports));
 	if (!ports || quote->ports + 2 * sizeof(*ports) > headers.end)

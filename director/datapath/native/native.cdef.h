@@ -83,6 +83,7 @@ struct lb_dest_state {
 	uint32_t flags;
 	uint32_t upper;
 	uint32_t lower;
+	uint64_t path;
 	...;
 };
 struct lb_datapath;

@@ -31,8 +31,10 @@ enum lb_verdict {
 	X(RST_UNKNOWN, DROP, "a TCP reset that belongs to no connection")                                              \
 	X(DEST_REMOVED, DROP, "its connection's destination was deleted (expire_nodest_conn is 0)")                    \
 	X(DEST_UNRESOLVED, DROP, "the next hop of its destination has no known MAC address or route")                  \
+	X(PATH_LEARNED, DROP,                                                                                          \
+	  "an ICMP error about a tunnel's own packet: the way to its server is narrower, and is known now")            \
 	X(TTL_EXPIRED_SILENT, DROP, "its TTL ran out, and no ICMP error may answer it")                                \
-	X(TOO_BIG_SILENT, DROP, "larger than the next hop's MTU with DF set, and no ICMP error may answer it")         \
+	X(TOO_BIG_SILENT, DROP, "larger than the way's MTU with DF set, and no ICMP error may answer it")              \
 	X(ICMP_LIMITED, DROP, "deserved an ICMP error, but icmp_msgs_per_sec was used up")                             \
 	X(TABLE_FULL, DROP, "a new connection by NAT for which the connection table had no place")                     \
 	X(DEFENCE, DROP, "its turn under drop_packet: one of so many packets that would open a connection is dropped") \
@@ -58,7 +60,7 @@ enum lb_verdict {
 	  "an SCTP packet that opens no association and belongs to none: answered with ICMP protocol unreachable")     \
 	X(NO_DEST, TRANSMIT, "no destination could take it: answered with ICMP port unreachable")                      \
 	X(TTL_EXPIRED, TRANSMIT, "its TTL ran out: answered with ICMP time exceeded")                                  \
-	X(TOO_BIG, TRANSMIT, "larger than the next hop's MTU with DF set: answered with ICMP fragmentation needed")
+	X(TOO_BIG, TRANSMIT, "larger than the way's MTU with DF set: answered with ICMP fragmentation needed")
 
 #define LB_REASON_ENUM(name, verdict, text) LB_REASON_##name,
 enum lb_reason { LB_REASONS(LB_REASON_ENUM) LB_REASON_COUNT };

@@ -31,7 +31,7 @@ struct lb_dest_state {
 	u32 flags; /* enum lb_dest_state_flag */
 	u32 upper; /* 0: no limit */
 	u32 lower; /* 0: three quarters of upper */
-	u32 spare[2];
+	u64 path;  /* TUN: the path's MTU as routers told it, and until when that holds (path.h) */
 };
 _Static_assert(LB_LINE % sizeof(struct lb_dest_state) == 0, "none crosses a cache line");
 

@@ -11,12 +11,8 @@
 #include "flow.h"
 #include "lookup.h"
 #include "nat_ipv6.h"
+#include "path.h"
 #include "reply.h"
-
-enum {
-	LB_MIN_MTU = 68,	/* RFC 791 */
-	LB_MIN_MTU_IPV6 = 1280, /* RFC 8200 §5 */
-};
 
 static LB_INLINE void lb_write_eth(struct lb_eth *eth, const u8 *dst, const u8 *src, u8 family)
 {
@@ -119,17 +115,17 @@ static LB_INLINE int lb_nat(struct lb_ctx *ctx, const struct lb_packet *packet, 
 }
 
 /*
- * The largest IP packet that fits on the way to this destination. 0: a tunnel over IPv6 that has no room for IPv6's least
- * MTU, into which kernel IPVS sends nothing.
+ * The largest IP packet that fits into a way of this MTU to a destination. 0: a tunnel over IPv6 that has no room for
+ * IPv6's least MTU, into which kernel IPVS sends nothing.
  */
 static LB_INLINE u16 lb_dest_mtu(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_dest *dest,
-				 u16 method)
+				 u16 method, u16 way)
 {
 	u16 overhead = method == LB_TUN ? lb_tunnel_overhead(ctx, packet, dest) : 0;
 
-	if (overhead && (dest->flags & LB_DEST_IPV6) && dest->mtu < LB_MIN_MTU_IPV6 + overhead)
+	if (overhead && (dest->flags & LB_DEST_IPV6) && way < LB_MIN_MTU_IPV6 + overhead)
 		return 0;
-	return dest->mtu < LB_MIN_MTU + overhead ? LB_MIN_MTU : dest->mtu - overhead;
+	return way < LB_MIN_MTU + overhead ? LB_MIN_MTU : way - overhead;
 }
 
 /*
@@ -163,6 +159,29 @@ static LB_INLINE int lb_cuts(struct lb_ctx *ctx, const struct lb_packet *packet,
 	return method == LB_TUN && !lb_is_ipv6(packet) && !lb_path_discovery(ctx);
 }
 
+/* What a packet that is not too large is told. */
+enum { LB_FITS = 0xffffffff };
+
+/* LB_FITS, or how large a packet may be on a way of this MTU, if this one is larger and not to be cut. */
+static LB_INLINE u32 lb_room(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_dest *dest, u16 method,
+			     u16 way)
+{
+	u16 mtu = lb_dest_mtu(ctx, packet, dest, method, way);
+
+	/* A tunnelled super-frame is cut for the next hop, but its sender must be told of a narrower path. */
+	if (!lb_too_big(ctx, packet, mtu, way < dest->mtu ? LB_DR : method) || lb_cuts(ctx, packet, method))
+		return LB_FITS;
+	return mtu;
+}
+
+/* The same on the path to a TUN server. */
+LB_SUBPROGRAM u32 lb_path_room(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_dest *dest, u32 id)
+{
+	if (!packet || !dest)
+		return LB_FITS;
+	return lb_room(ctx, packet, dest, LB_TUN, lb_path_mtu(ctx, id, packet->now, dest->mtu));
+}
+
 static LB_INLINE int lb_apply_method(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_dest *dest,
 				     u16 method)
 {
@@ -180,7 +199,7 @@ static LB_INLINE int lb_apply_method(struct lb_ctx *ctx, const struct lb_packet 
 				  : lb_nat(ctx, packet, &change);
 }
 
-/* Send a packet, whose TTL has been lowered and which fits, to its destination by its flow's method. */
+/* Send a packet, whose TTL has been lowered, to its destination by its flow's method. */
 static LB_INLINE struct lb_result lb_send(struct lb_ctx *ctx, const struct lb_packet *packet,
 					  const struct lb_dest *dest, u16 method, enum lb_reason reason)
 {
@@ -218,11 +237,11 @@ static LB_INLINE int lb_has_next_hop(const struct lb_dest *dest)
 	return (dest->flags & (LB_DEST_RESOLVED | LB_DEST_LOCAL)) == LB_DEST_RESOLVED;
 }
 
-/* Send a packet to its destination by its flow's method, as `reason` says; or answer it, or drop it. */
+/* Send a packet to its destination, which has this id, by its flow's method, as `reason` says; or answer it, or drop it. */
 static LB_INLINE struct lb_result lb_xmit(struct lb_ctx *ctx, const struct lb_packet *packet,
-					  const struct lb_dest *dest, u16 method, enum lb_reason reason)
+					  const struct lb_dest *dest, u32 id, u16 method, enum lb_reason reason)
 {
-	u16 mtu = lb_dest_mtu(ctx, packet, dest, method);
+	u32 room;
 
 	if (!lb_has_next_hop(dest))
 		return lb_not_sent(packet, dest);
@@ -230,8 +249,10 @@ static LB_INLINE struct lb_result lb_xmit(struct lb_ctx *ctx, const struct lb_pa
 		return lb_time_exceeded(ctx, packet, &packet->key.destination);
 	if (lb_lower_ttl(ctx, packet))
 		return lb_drop(LB_REASON_TRUNCATED);
-	if (lb_too_big(ctx, packet, mtu, method) && !lb_cuts(ctx, packet, method))
-		return lb_frag_needed(ctx, packet, mtu, &packet->key.destination);
+	room = lb_asks_path(packet, dest, method) ? lb_path_room(ctx, packet, dest, id)
+						  : lb_room(ctx, packet, dest, method, dest->mtu);
+	if (room != LB_FITS)
+		return lb_frag_needed(ctx, packet, room, &packet->key.destination);
 	return lb_send(ctx, packet, dest, method, reason);
 }
 
@@ -245,7 +266,7 @@ static LB_INLINE struct lb_result lb_xmit_icmp(struct lb_ctx *ctx, const struct 
 		return lb_drop(LB_REASON_TTL_EXPIRED_SILENT);
 	if (lb_lower_ttl(ctx, packet))
 		return lb_drop(LB_REASON_TRUNCATED);
-	if (lb_is_ipv6(packet) && packet->length > lb_dest_mtu(ctx, packet, dest, method))
+	if (lb_is_ipv6(packet) && packet->length > lb_dest_mtu(ctx, packet, dest, method, dest->mtu))
 		return lb_drop(LB_REASON_TOO_BIG_SILENT);
 	return lb_send(ctx, packet, dest, method, LB_REASON_ICMP_RELATED);
 }

@@ -25,6 +25,8 @@ from tests.packets.cases import (
     offload,
     offload_ipv6,
     one_packet,
+    outer_errors,
+    outer_errors_kinds,
     passing,
     persistence,
     sctp,
@@ -62,6 +64,8 @@ ROOMS = (
     persistence,
     one_packet,
     local_node,
+    outer_errors,
+    outer_errors_kinds,
 )
 CASES: tuple[Case, ...] = tuple(
     Case(f"{room.__name__.rpartition('.')[2]}: {case.name}", case.setting, case.steps)

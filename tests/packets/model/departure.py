@@ -21,6 +21,7 @@ from tests.packets.case import (
     Verdict,
 )
 from tests.packets.frames import explicit
+from tests.packets.model.outer import path_mtu
 from tests.packets.model.table import Flow
 from tests.packets.network import MTU, OWN, Setting
 
@@ -82,8 +83,9 @@ class Forwarder:
         if frame[IP].ttl <= 1:
             return self.error(arrival, frame, now, "ttl_expired", transform.time_exceeded(frame))
         tunnel = flow.method is ForwardingMethod.TUN
-        room = way.mtu - (TUNNEL_HEADER if tunnel else 0)
-        if frame[IP].flags & 2 and _length(arrival, frame, tunnel=tunnel) > room:
+        path = path_mtu(flow.real, way, now) if tunnel else way.mtu
+        room = path - (TUNNEL_HEADER if tunnel else 0)
+        if frame[IP].flags & 2 and _length(arrival, frame, tunnel=tunnel and path == way.mtu) > room:
             error = transform.fragmentation_needed(frame, room)
             return self.error(arrival, frame, now, "too_big", error)
         if frame[IP].proto == 132 and flow.method is ForwardingMethod.NAT and flow.real.port != flow.ends[4]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from netaddr import IPAddress, IPNetwork
+from netaddr import IPAddress
 from scapy.layers.inet import ICMP, IP, TCP
 from scapy.layers.l2 import Ether
 
@@ -19,9 +19,10 @@ from tests.packets.case import (
     Packet,
     State,
 )
-from tests.packets.checksum import ETHERNET, ones_sum
-from tests.packets.model import sctp
+from tests.packets.checksum import ones_sum
+from tests.packets.model import outer, sctp
 from tests.packets.model.departure import Forwarder, dropped, passed, transmitted
+from tests.packets.model.header import fault_of, is_martian
 from tests.packets.model.schedulers import Real
 from tests.packets.model.table import (
     FRAGMENT_MS,
@@ -42,7 +43,6 @@ from tests.packets.model.templates import Template, template_key
 from tests.packets.network import Setting
 
 FIRST_STEP_MS = 3000
-LOOPBACK = IPNetwork("127.0.0.0/8")
 RELATED = (3, 4, 11)  # destination unreachable, source quench, time exceeded
 
 
@@ -79,7 +79,7 @@ class Model:
 
     def handle(self, arrival: Arrival, now: int) -> Answer:
         self.now = now
-        fault = _fault(arrival.frame)
+        fault = fault_of(arrival.frame)
         if fault is not None:
             return fault
         frame = Ether(arrival.frame)
@@ -115,7 +115,7 @@ class Model:
 
     def _unheard(self, arrival: Arrival, frame: Packet) -> Answer:
         """Say what becomes of a packet whose service was deleted: what the stack would say."""
-        if _is_martian(frame[IP]):
+        if is_martian(frame[IP]):
             return dropped("bad_source")
         if frame[IP].proto == 6:
             return _reset(arrival, frame)
@@ -143,7 +143,7 @@ class Model:
         )
 
     def _schedule(self, service: Service, arrival: Arrival, frame: Packet) -> Answer:
-        if _is_martian(frame[IP]):
+        if is_martian(frame[IP]):
             return dropped("bad_source")
         flags = str(frame[TCP].flags) if frame[IP].proto == 6 else ""
         from_ftp = _ends(frame[IP])[2] == FTP_DATA
@@ -302,11 +302,11 @@ class Model:
             return passed("icmp_unrelated")
         quoted = IP(body)
         if quoted.proto not in (6, 17, 132) or quoted.frag:
-            return passed("icmp_unrelated")
+            return self._about_a_tunnel(frame, quoted)
         protocol, source, sport, target, dport = _ends(quoted)
         answered = (protocol, target, dport, source, sport)
         flow, reply = self.table.find(answered, self.now), self.table.find_reply(answered, self.now)
-        if (flow or reply) is not None and _is_martian(frame[IP]):
+        if (flow or reply) is not None and is_martian(frame[IP]):
             return dropped("bad_source")
         if flow is not None and not flow.real.present:
             return dropped("dest_removed")
@@ -319,6 +319,19 @@ class Model:
             return dropped("ttl_expired_silent")
         self._count_out(reply, frame)
         return self.forwarder.error_outward(reply, frame)
+
+    def _about_a_tunnel(self, frame: Packet, quoted: Packet) -> Answer:
+        inside = outer.packet_inside(quoted) if outer.says_too_big(frame) else None
+        flow = self.table.find(_ends(inside), self.now) if inside is not None else None
+        if flow is None:
+            return passed("icmp_unrelated")
+        if is_martian(frame[IP]):
+            return dropped("bad_source")
+        way = self.setting.hops.get(IPAddress(flow.real.address))
+        if way is None or not outer.is_ours(flow, way, frame, quoted):
+            return passed("icmp_unrelated")
+        outer.learn(flow.real, way, frame[ICMP].nexthopmtu, self.now)
+        return dropped("path_learned")
 
     def _count_in(self, flow: Flow, frame: Packet) -> None:
         for counted in (flow.service, flow.real):
@@ -359,37 +372,6 @@ def _reset(arrival: Arrival, frame: Packet) -> Answer:
     return transmitted("rst_sent", arrival.interface, Departure(bytes(transform.reset_for(frame))))
 
 
-def _is_martian(packet: Packet) -> bool:
-    """Whether no other host can have this source (RFC 1812 5.3.7)."""
-    source = IPAddress(packet.src)
-    return (
-        str(source) in ("0.0.0.0", "255.255.255.255", packet.dst)
-        or source in LOOPBACK
-        or source.is_multicast()
-    )
-
-
 def _pieces(frame: Packet) -> tuple[str, str, int, int]:
     packet = frame[IP]
     return packet.src, packet.dst, packet.proto, packet.id
-
-
-def _fault(frame: bytes) -> Answer | None:
-    """What keeps a frame from being an IPv4 packet: the checks of RFC 1812 5.2.2."""
-    if len(frame) < ETHERNET:
-        return dropped("truncated")
-    if frame[12:14] != b"\x08\x00":
-        return passed("not_ip")
-    packet = frame[ETHERNET:]
-    if len(packet) < 20:
-        return dropped("truncated")
-    header, length = (packet[0] & 15) * 4, int.from_bytes(packet[2:4], "big")
-    if packet[0] >> 4 != 4 or header < 20 or length < header:
-        return dropped("bad_header")
-    if len(packet) < length:
-        return dropped("truncated")
-    if ones_sum(packet[:header]) != 0xFFFF:
-        return dropped("bad_checksum")
-    needed = {6: 20, 17: 8, 1: 8, 132: 4}.get(packet[9], 0)
-    later = int.from_bytes(packet[6:8], "big") & 0x1FFF
-    return dropped("truncated") if not later and length < header + needed else None

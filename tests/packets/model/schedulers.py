@@ -30,6 +30,7 @@ class Real:
     upper: int = 0
     lower: int = 0
     overloaded: bool = False
+    path: tuple[int, int] = (0, 0)  # TUN: the path's MTU as routers told it, and until when that holds
     counts: Counts = field(default_factory=Counts)
 
     @property
