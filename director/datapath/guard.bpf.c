@@ -183,7 +183,7 @@ static LB_INLINE void pass_tunnel(struct __sk_buff *skb, struct facts *outer)
 	} else if (outer->protocol == LB_IPPROTO_UDP &&
 		   bpf_skb_load_bytes(skb, outer->transport + sizeof(struct lb_udp), &gue, sizeof(gue)) == 0) {
 		outer->protocol = gue.protocol;
-		outer->transport += sizeof(struct lb_udp) + sizeof(gue) + gue.words * 4;
+		outer->transport += sizeof(struct lb_udp) + sizeof(gue) + gue.words * sizeof(be32);
 	}
 }
 
