@@ -54,6 +54,8 @@ class Surroundings:
     """What the kernel's IPVS balances."""
     marks: frozenset[int] = frozenset()
     """The marks that rules give."""
+    lo_is_strict: bool = False
+    """Packets for servers that are this host come to its stack by lo (`packet`), which drops IPv4's."""
 
 
 def check_service(service: VirtualService, around: Surroundings) -> Checked:
@@ -110,7 +112,7 @@ def _destination_findings(
         return
     route = way.route
     if isinstance(route, OwnAddress):
-        yield from _own_findings(service, destination)
+        yield from _own_findings(service, destination, around)
     elif route is None:
         yield _problem(service, f"there is no route to server {address}", "nothing is sent to it",
                        f"ip route get {address}")  # fmt: skip
@@ -127,12 +129,18 @@ def _serves_here(service: VirtualService, around: Surroundings) -> bool:
     return any(way and isinstance(way.route, OwnAddress) and not service.translates(one) for one, way in ways)
 
 
-def _own_findings(service: VirtualService, destination: Destination) -> Iterator[Finding]:
+def _own_findings(
+    service: VirtualService, destination: Destination, around: Surroundings
+) -> Iterator[Finding]:
+    key, there = service.key, destination.endpoint
     if service.translates(destination):
-        key, endpoint = service.key, destination.endpoint
-        yield _problem(service, f"NAT server {endpoint} is this host itself", "nothing is sent to it",
-                       "serve at the service's own address and port, and "
-                       f"director server edit {key} {endpoint} --method dr")  # fmt: skip
+        yield _problem(service, f"NAT server {there} is this host itself", "nothing is sent to it",
+                       "have it serve at the VIP and the service's port, "
+                       f"director server delete {key} {there} "
+                       f"and director server add {key} {destination.address} --method dr")  # fmt: skip
+    elif around.lo_is_strict and key.address.version == 4:
+        yield _problem(service, f"server {there} is this host itself, and lo is strict (rp_filter is 1)",
+                       "nothing reaches its stack", "sysctl -w net.ipv4.conf.lo.rp_filter=2")  # fmt: skip
 
 
 def _route_findings(

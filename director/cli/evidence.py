@@ -94,6 +94,8 @@ def gather(configuration: Configuration, running: Status | None) -> Evidence:
         listeners=rivals.listeners(),
         kernel_services=rivals.kernel_services(),
         marks=frozenset(rule.mark for rule in configuration.marks),
+        lo_is_strict=rivals.lo_is_strict()
+        and any(one.carriage.datapath is DatapathKind.PACKET for one in interfaces),
     )
     return Evidence(machine, interfaces, tuple(name for name in names if name not in there), around)
 

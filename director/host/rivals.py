@@ -20,7 +20,8 @@ from pyroute2.netlink.nfnetlink.nftsocket import NFT_MSG_GETTABLE, NFTSocket
 from director.model import Protocol, ServiceKey
 
 NET = Path("/proc/thread-self/net")
-IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+IPV4 = Path("/proc/sys/net/ipv4")
+STRICT = 1
 TCP_LISTEN = "0A"
 EVERY = 0
 FAMILIES = {1: "inet", 2: "ip", 5: "netdev"}
@@ -29,7 +30,13 @@ FAMILIES = {1: "inet", 2: "ip", 5: "netdev"}
 
 def forwards() -> bool:
     """Say whether the stack forwards IPv4 packets itself."""
-    return IP_FORWARD.read_text().strip() != "0"
+    return (IPV4 / "ip_forward").read_text().strip() != "0"
+
+
+def lo_is_strict() -> bool:
+    """Say whether lo drops IPv4 packets from where it does not lead; the larger of two switches counts."""
+    switches = ((IPV4 / "conf" / name / "rp_filter").read_text() for name in ("all", "lo"))
+    return max(map(int, switches)) == STRICT
 
 
 def packet_filters() -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,17 +20,18 @@ from tests.needs import needs
 pytestmark = [pytest.mark.lab, NEEDS, needs("ldirectord")]
 
 VIP = "192.0.2.1"
+OWN_SERVER = Path(__file__).parent / "own_server.py"
 SYSTEMS = Path("/usr/sbin/ipvsadm")  # where ldirectord looks, whatever the PATH
 CONFIGURATION = """
-checktimeout=2
-negotiatetimeout=2
+checktimeout=10
+negotiatetimeout=10
 checkinterval=1
 autoreload=no
 quiescent={quiescent}
 virtual={vip}:80
         real=10.0.0.11:80 gate 3
         real=10.0.0.12:80 gate 1
-        fallback=10.0.0.13:80 gate
+        fallback={fallback}:80 gate
         service=http
         request="index.html"
         receive="rs"
@@ -49,14 +51,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
 
 
 @contextmanager
-def watched(place: Venue, quiescent: str) -> Iterator[Stage]:
+def watched(place: Venue, quiescent: str, fallback: str = "10.0.0.13") -> Iterator[Stage]:
     """Have an empty director, and ldirectord tell it what to do."""
     node = place.lab.node("director")
     it = Stage(place.lab, place.ways, ("director", "run"))
     director = node.start(it.command, log="director")
     eventually(lambda: node.run(("director", "status")).returncode == 0, director.tail)
     file = node.run_directory / "ldirectord.cf"
-    file.write_text(CONFIGURATION.format(vip=VIP, quiescent=quiescent))
+    file.write_text(CONFIGURATION.format(vip=VIP, quiescent=quiescent, fallback=fallback))
     file.chmod(0o600)
     ldirectord = node.start(("ldirectord", "-d", "/run/ldirectord.cf", "start"), log="ldirectord")
     try:
@@ -132,3 +134,16 @@ def test_a_server_that_dies_is_taken_out_and_put_in_again(
         revive(it, "rs2")
         becomes(it, whole)
         eventually(lambda: it.curl(VIP, 8) == {"rs1": 6, "rs2": 2})
+
+
+def test_the_director_itself_answers_when_all_have_died(place: Venue) -> None:
+    own = (sys.executable, str(OWN_SERVER))
+    with watched(place, "no", "127.0.0.1") as it, it.lab.node("director").start(own, log="own"):
+        becomes(it, {"10.0.0.11:80": 3, "10.0.0.12:80": 1})
+        die(it, "rs1")
+        die(it, "rs2")
+        becomes(it, {"127.0.0.1:80": 1})
+        eventually(lambda: it.curl(VIP, 4) == {"director": 4})
+        revive(it, "rs1")
+        revive(it, "rs2")
+        becomes(it, {"10.0.0.11:80": 3, "10.0.0.12:80": 1})

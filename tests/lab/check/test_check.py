@@ -235,6 +235,13 @@ SERVICE_SABOTAGES = (
     ),
     Sabotage("a server that is this host is none", "ip address add 10.0.0.3/24 dev eth0", (), ()),
     Sabotage(
+        "a server that is this host, whose packets lo drops",
+        "ip address add 10.0.0.3/24 dev eth0; sysctl -qw net.ipv4.conf.lo.rp_filter=1",
+        ("--datapath", "packet"),
+        ((f"problem: {SERVICE}: server 10.0.0.3:80 is this host itself, and lo is strict (rp_filter is 1) | "
+         "nothing reaches its stack | sysctl -w net.ipv4.conf.lo.rp_filter=2"),),
+    ),
+    Sabotage(
         "a server without a route", "ip address flush dev eth0", (),
         ((f"problem: {SERVICE}: there is no route to server 10.0.0.3 | nothing is sent to it | "
          "ip route get 10.0.0.3"),),

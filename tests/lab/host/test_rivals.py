@@ -34,6 +34,15 @@ def test_forwarding_is_read(joined: Segment) -> None:
     assert found == [False, True]
 
 
+def test_how_strict_lo_is_the_larger_switch_says(joined: Segment) -> None:
+    found = {}
+    for everywhere, own in ((0, 0), (0, 1), (1, 0), (1, 2), (2, 1)):
+        subprocess.run(["sysctl", "-qw", f"net.ipv4.conf.all.rp_filter={everywhere}"], check=True)
+        subprocess.run(["sysctl", "-qw", f"net.ipv4.conf.lo.rp_filter={own}"], check=True)
+        found[everywhere, own] = rivals.lo_is_strict()
+    assert found == {(0, 0): False, (0, 1): True, (1, 0): True, (1, 2): False, (2, 1): False}
+
+
 def test_tables_whose_rules_an_ipv4_packet_meets_are_named(joined: Segment) -> None:
     assert rivals.packet_filters() == ()
     for table in ("ip one", "inet two", "netdev three", "ip6 four", "bridge five", "arp six"):

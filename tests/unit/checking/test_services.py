@@ -11,7 +11,15 @@ from netaddr import EUI, IPAddress
 
 from director.checking.findings import Checked, Finding, Level
 from director.checking.services import Surroundings, Way, check_service
-from director.model import Destination, ForwardingMethod, Protocol, Route, ServiceKey, VirtualService
+from director.model import (
+    Destination,
+    ForwardingMethod,
+    OwnAddress,
+    Protocol,
+    Route,
+    ServiceKey,
+    VirtualService,
+)
 
 VIP, SERVER, OTHER = IPAddress("192.0.2.1"), IPAddress("10.0.0.2"), IPAddress("10.0.0.3")
 GATEWAY = IPAddress("10.0.0.254")
@@ -150,6 +158,44 @@ CASES = {
         service(TUN),
         replace(FIT, ways={SERVER: Way(route(SERVER, None, 1520), "eth0", MAC)}),
         (),
+    ),
+    "nothing of a server that is this host, nor of its socket": (
+        ONE,
+        replace(FIT, ways={SERVER: Way(OwnAddress())}, listeners=frozenset({KEY})),
+        (),
+    ),
+    "a server that is this host, where lo is strict": (
+        ONE,
+        replace(FIT, ways={SERVER: Way(OwnAddress())}, lo_is_strict=True),
+        (
+            Problem(
+                "server 10.0.0.2:53 is this host itself, and lo is strict (rp_filter is 1)",
+                "nothing reaches its stack",
+                "sysctl -w net.ipv4.conf.lo.rp_filter=2",
+            ),
+        ),
+    ),
+    "not that lo is strict, for IPv6": (
+        VirtualService(SIX, destinations=(Destination(SERVER6, 80, ForwardingMethod.DR),)),
+        Surroundings({SERVER6: Way(OwnAddress())}, lo_is_strict=True),
+        (),
+    ),
+    "a NAT server that is this host, at another port": (
+        service(Destination(SERVER, 5353, ForwardingMethod.NAT)),
+        replace(FIT, ways={SERVER: Way(OwnAddress())}, listeners=frozenset({KEY})),
+        (
+            Problem(
+                "a socket of this host is bound to 192.0.2.1:53",
+                "it gets none of its packets while the director runs",
+                "ss -lnup 'sport = :53' names its process; stop that",
+            ),
+            Problem(
+                "NAT server 10.0.0.2:5353 is this host itself",
+                "nothing is sent to it",
+                f"have it serve at the VIP and the service's port, director server delete {NAME} "
+                f"10.0.0.2:5353 and director server add {NAME} 10.0.0.2 --method dr",
+            ),
+        ),
     ),
     "nothing of a way that nobody asked": (ONE, replace(FIT, ways={}), ()),
 }
