@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The connection table against a shadow of it: `table_test alone|together TAPE`.
+ * The connection table against a shadow of it: `table_test alone|together|persistent TAPE`.
  *
  * The tape holds one image with a UDP service that is reached by NAT, a client's datagram and a real server's answer;
  * flows differ by the client's port. `alone`: in a table that is too small, a live flow is always found and a dead one
  * never, and where there is no place, the flow that was idle for longest gives way. `together`: workers, sweeps, swaps of the image, and another director that
  * tells of the same flows, at once; when all is over, nothing is left and every
- * count is back at zero.
+ * count is back at zero. `persistent`: the same with a persistent service, and another director tells of templates, too.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -21,7 +21,8 @@ enum {
 	FLOWS = 24,
 	STEPS = 1000000,
 	SMALL_SETS = 2,
-	LIFE = 7000, /* ms: the image's UDP timeout */
+	LIFE = 7000,   /* ms: the image's UDP timeout */
+	AGAIN = 60000, /* ms, that a template has which flows held */
 	WORKERS = 3,
 	SHARED_SETS = 8,
 	STEPS_TOGETHER = 400000,
@@ -33,6 +34,7 @@ enum {
 };
 
 struct script {
+	int persistent;
 	struct tape tape;
 	struct tape_record image;
 	struct tape_arrival asking, answering;
@@ -167,8 +169,10 @@ static void hold_nothing_left(struct lb_datapath *datapath, u32 now)
 	struct lb_dest_state state;
 
 	lb_datapath_sweep(datapath, now);
+	now += 2 * AGAIN; /* a template has this time once its flows are gone */
+	lb_datapath_sweep(datapath, now);
 	state = lb_datapath_dest_state(datapath, DEST);
-	if (lb_conns_count(datapath, &every, now) || state.active || state.inactive)
+	if (lb_conns_count(datapath, &every, now) || state.active || state.inactive || state.persistent)
 		tape_fail("something is left when all has ended");
 }
 
@@ -238,6 +242,15 @@ static int any_running(struct thread *threads)
 	return running;
 }
 
+/* Make a client's template of a flow, its own or that of one who never comes. */
+static void make_template(struct lb_sync_flow *flow, u64 *seed)
+{
+	flow->template = 1;
+	flow->cport = 0;
+	flow->state = next_random(seed) % 2;
+	flow->caddr.word[0] += next_random(seed) % 2;
+}
+
 /* A flow as another director would tell of it, whose client may be known. */
 static void tell_of(const struct script *script, struct lb_datapath *datapath, struct lb_teller *teller, u64 *seed,
 		    u32 now)
@@ -258,6 +271,8 @@ static void tell_of(const struct script *script, struct lb_datapath *datapath, s
 	memcpy(&flow.vaddr, script->question + LB_ETH_HLEN + 16, sizeof(be32));
 	memcpy(&vport, script->question + CLIENT_PORT_ASKING + sizeof(be16), sizeof(vport));
 	flow.vport = lb_ntohs(vport);
+	if (script->persistent && next_random(seed) % 2)
+		make_template(&flow, seed);
 	if (next_random(seed) % 4 == 0)
 		lb_sync_lead(datapath, &flow, &client, now);
 	else if (lb_sync_enter(datapath, teller, &flow, &client, now) == LB_SYNC_UNKNOWN)
@@ -272,7 +287,8 @@ static void collect_some(struct lb_datapath *datapath, struct lb_teller *teller,
 	u32 count = lb_teller_collect(teller, datapath, &rule, now, LB_WAYS, found, FLOWS);
 
 	for (u32 i = 0; i < count; i++)
-		if (found[i].dest != DEST || found[i].cport < FIRST_PORT || found[i].cport >= FIRST_PORT + 2 * FLOWS)
+		if (found[i].dest != DEST ||
+		    (!found[i].template && (found[i].cport < FIRST_PORT || found[i].cport >= FIRST_PORT + 2 * FLOWS)))
 			tape_fail("a flow was told of that there is not");
 }
 
@@ -316,8 +332,9 @@ int main(int argc, char **argv)
 	struct script script = {0};
 
 	if (argc != 3)
-		tape_fail("usage: table_test alone|together TAPE");
+		tape_fail("usage: table_test alone|together|persistent TAPE");
 	script_read(&script, argv[2]);
+	script.persistent = !strcmp(argv[1], "persistent");
 	if (!strcmp(argv[1], "alone"))
 		run_alone(&script);
 	else

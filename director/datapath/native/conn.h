@@ -133,6 +133,14 @@ static LB_INLINE int lb_conn_flow_of_reply(struct lb_ctx *ctx, u32 now, const st
 	return lb_conn_flow_at(ctx, now, reply->conn->peer, flow) && flow->conn->peer == reply->index;
 }
 
+/* Whether the flow of a REPLY stands, if only because nobody has ended it yet; only with it does the REPLY's template go. */
+static LB_INLINE int lb_conn_reply_belongs(struct lb_ctx *ctx, const struct lb_found *reply)
+{
+	const struct lb_conn *flow = lb_conn_at(ctx, reply->conn->peer);
+
+	return flow && lb_control_kind(lb_conn_control(flow)) == LB_CONN_FLOW && flow->peer == reply->index;
+}
+
 /* Whether an entry counts in a search. A flow that has expired may leave its REPLY standing until it is swept. */
 static LB_INLINE int lb_conn_counts(struct lb_ctx *ctx, u32 now, struct lb_found *found)
 {

@@ -93,12 +93,11 @@ static struct lb_key lb_key_of(const struct lb_conn *conn, u64 control)
 static u32 lb_sweep_entry(struct lb_ctx *ctx, struct lb_found *found)
 {
 	u8 kind = lb_control_kind(found->control);
-	struct lb_found flow;
 
 	if (kind <= LB_CONN_BUSY)
 		return 0;
 	if (lb_conn_alive(found->conn, found->control, ctx->now) &&
-	    (kind != LB_CONN_REPLY || lb_conn_flow_of_reply(ctx, ctx->now, found, &flow)))
+	    (kind != LB_CONN_REPLY || lb_conn_reply_belongs(ctx, found)))
 		return 0;
 	lb_conn_kill(ctx, ctx->now, found);
 	return kind == LB_CONN_FLOW;

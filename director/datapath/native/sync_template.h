@@ -99,17 +99,29 @@ static inline void lb_sync_open_template(struct lb_ctx *ctx, const struct lb_key
 	lb_conn_publish(found, flow->state & LB_TEMPLATE_ASSURED, LB_CONN_TEMPLATE);
 }
 
-/* Wind up a template that stands here, as its own director did. */
+/* Wind up a template that stands here, as its own director did. It is held meanwhile, so that its place stays its own. */
 static inline int lb_sync_wind_template(struct lb_ctx *ctx, const struct lb_sync_flow *flow, struct lb_found *found)
 {
-	if (flow->state & LB_TEMPLATE_ASSURED)
-		lb_template_set(found->conn, LB_TEMPLATE_ASSURED);
-	if (!lb_conn_stands(found->conn, found->control))
+	if (!lb_template_hold(found->conn, found->control))
 		return LB_SYNC_STALE;
 	found->conn->peer = flow->timeout;
 	found->conn->expires = ctx->now + flow->timeout;
+	if (flow->state & LB_TEMPLATE_ASSURED)
+		lb_template_set(found->conn, LB_TEMPLATE_ASSURED);
 	found->control = lb_conn_control(found->conn);
+	lb_template_leave(ctx, ctx->now, found->index);
 	return LB_SYNC_UPDATED;
+}
+
+/* End a template: at once, or with the last of its flows. */
+static inline void lb_sync_end_template(struct lb_ctx *ctx, struct lb_found *found)
+{
+	u64 ended = found->control | (u64)LB_TEMPLATE_ENDED << 8;
+
+	if (!lb_conn_swap(found->conn, found->control, ended))
+		return;
+	found->control = ended;
+	lb_conn_kill(ctx, ctx->now, found);
 }
 
 /* What is told of a client is newer than what is known of it: a template to another server gives way. */
@@ -123,8 +135,7 @@ static inline int lb_sync_find_template(struct lb_ctx *ctx, const struct lb_key 
 		return LB_SYNC_ENTERED;
 	if (found->dest == flow->dest)
 		return LB_SYNC_UPDATED;
-	lb_conn_kill(ctx, ctx->now, found);
-	lb_template_set(found->conn, LB_TEMPLATE_ENDED);
+	lb_sync_end_template(ctx, found);
 	return LB_SYNC_ENTERED;
 }
 

@@ -21,7 +21,9 @@ from director.model import (
 )
 from tests.unit.datapath.synchronised import (
     DR,
+    NAT,
     RULE,
+    SETS,
     Director,
     made,
     template,
@@ -138,6 +140,21 @@ def test_templates_fill_the_table_at_most(persistent: Director) -> None:
     results = [persistent.table.enter(template(caddr=caddr), None) for caddr in clients]
     assert set(results) == {Entering.ENTERED, Entering.FULL}
     assert persistent.persistent(1) == results.count(Entering.ENTERED)
+
+
+def test_a_template_is_let_go_when_replies_are_swept_before_their_flows() -> None:
+    """The place of a reply that is gone may be another's, who knows of no template of this flow."""
+    it = Director(NAT, persistence=Persistence(1))
+    sweeper = ffi.gc(lib.lb_sweeper_new(it.raw), lib.lb_sweeper_free)
+    for port in range(40000, 40080):
+        it.reached(port)
+    now = lib.lb_clock() + 61_000
+    for number in range(2 * SETS):
+        lib.lb_sweep(sweeper, 1, now)
+        it.reached(41000 + number, later=61_000, client=IPAddress("198.51.100.8"))
+    for later in (200_000, 300_000):
+        lib.lb_sweep(sweeper, SETS, lib.lb_clock() + later)
+    assert [it.persistent(number) for number in (1, 2)] == [0, 0]
 
 
 CLIENTS = [IPAddress(f"198.51.100.{host}") for host in range(1, 4)]
