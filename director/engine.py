@@ -53,7 +53,7 @@ from director.model import (
     VirtualService,
     Way,
 )
-from director.model.counters import NextHopState, NextHopStatus
+from director.model.counters import NextHopStatus
 from director.tables import IdRegistry, ImageCompiler
 from director.tables.held import HeldService
 from director.tables.ids import ServiceIds
@@ -127,7 +127,7 @@ class Engine:
             return HeldService(key)
         present = self._ids.of(key)
         service = present[0] if present is not None else None
-        return HeldService(key, ids[0], service, ids[1], self._lingering.servers(key))
+        return HeldService(key, ids[0], service, ids[1], self._lingering.servers(key), self._gone.get(key))
 
     def held_services(self) -> Iterator[HeldService]:
         """Tell what is held for each service."""
@@ -144,6 +144,8 @@ class Engine:
         for held in services:
             for server in held.lingering:
                 self._lingering.leave(held.key, (server.address, server.port), server.id)
+            if held.gone is not None:
+                self._gone[held.key] = held.gone
 
     def next_hop(self, address: IPAddress) -> Way | None:
         """Look up the way to a destination's address."""
@@ -268,6 +270,8 @@ class Engine:
             return nothing
         inherited = replace(self._inherited, settings=wanted.settings)
         unheard = Turn()
+        for gone in self._gone.values():
+            self._keep(gone)
         self._change_services(nothing, inherited, unheard)
         turn.questions.update(unheard.questions)
         turn.image_is_stale = True
@@ -293,14 +297,17 @@ class Engine:
         """Delete a service. As in the kernel its connections' packets stay the data path's until they ended:
         it may come back before.
         """
-        number = self._ids.service(service.key)
-        assert number is not None
         gone = self._gone[service.key] = replace(service, destinations=())
         self._linger(service, gone)
         self._ids.release(service.key)
-        self._compiler.set_service(gone, ServiceIds(number, (), ()), gone=True)
-        self._guards.set(gone, self._lingering.of(service.key))
+        self._keep(gone)
         turn.changed_services[service.key] = None
+
+    def _keep(self, gone: VirtualService) -> None:
+        held = self._ids.held(gone.key)
+        assert held is not None
+        self._compiler.set_service(gone, ServiceIds(held[0], (), ()), gone=True)
+        self._guards.set(gone, self._lingering.of(gone.key))
 
     def _bury(self, freed: Iterable[ServiceKey], turn: Turn) -> None:
         """Give the stack the packets of deleted services that no connection refers to any more."""
@@ -381,15 +388,7 @@ class Engine:
 
     def _log_way(self, address: IPAddress, turn: Turn) -> None:
         way = translated_here(self._next_hops.status(address), self.configuration.services)
-        untold = way.state.value if way.state is NextHopState.LOCAL_NAT else None
-        why = self._next_hops.why_unresolved(address) or untold
-        if why is not None:
-            turn.log(Level.WARNING, "destination unreachable", ("destination", address), ("why", why))
-        elif way.state is NextHopState.LOCAL:
-            turn.log(Level.INFO, "destination reachable", ("destination", address), ("way", "local"))
-        else:
-            fields = (("interface", way.interface), ("via", way.via), ("mac", way.mac))
-            turn.log(Level.INFO, "destination reachable", ("destination", address), *fields)
+        turn.log_way(address, way, self._next_hops.why_unresolved(address))
 
 
 def _addresses(services: Iterable[VirtualService]) -> Iterator[IPAddress]:

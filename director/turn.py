@@ -6,9 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from netaddr import IPAddress
+
 from director.commands import Level, Log, ResolveRoute, SolicitNeighbour
 from director.config.diff import Change, ServicesReordered, SettingChanged
 from director.model import ServiceKey
+from director.model.counters import NextHopState, NextHopStatus
 
 MAX_LOGS = 200
 """One event can change the ways of many destinations; the log says how many lines it leaves out."""
@@ -35,6 +38,22 @@ class Turn:
             waits = isinstance(change, SettingChanged) and change.needs_restart
             self.log(Level.WARNING if waits else Level.INFO, "configuration changed", ("change", change))
             self.image_is_stale |= not waits and not isinstance(change, ServicesReordered)
+
+    def log_way(self, address: IPAddress, way: NextHopStatus, why: str | None) -> None:
+        """Log how a destination is reached now; `why`: what is missing on the way."""
+        untold = way.state.value if way.state is NextHopState.LOCAL_NAT else None
+        if why is not None or untold is not None:
+            self.log(
+                Level.WARNING,
+                "destination unreachable",
+                ("destination", address),
+                ("why", why or untold),
+            )
+        elif way.state is NextHopState.LOCAL:
+            self.log(Level.INFO, "destination reachable", ("destination", address), ("way", "local"))
+        else:
+            fields = (("interface", way.interface), ("via", way.via), ("mac", way.mac))
+            self.log(Level.INFO, "destination reachable", ("destination", address), *fields)
 
     def shown_logs(self) -> Iterator[Log]:
         yield from self.logs

@@ -239,10 +239,9 @@ def _held_value(held: HeldService) -> dict[str, Any]:
     key, service = held.key, held.service
     value: dict[str, Any] = {"key": [key.protocol.value, str(key.address), key.port, key.mark], "id": held.id}
     if service is not None:
-        value["scheduler"] = service.scheduler.value
-        value["flags"] = sorted(flag.value for flag in service.flags)
-        value["order"] = [[str(one.address), one.port] for one in service.destinations]
-        value |= _keeping_values(service)
+        value |= _service_values(service)
+    if held.gone is not None:
+        value["gone"] = _service_values(held.gone)
     value["destinations"] = [
         [one.id, str(d.address), d.port, d.method.value, d.weight, one.last_weight, one.present, *_more(d)]
         for one in held.destinations
@@ -251,6 +250,15 @@ def _held_value(held: HeldService) -> dict[str, Any]:
     if held.lingering:
         value["lingering"] = [[one.id, str(one.address), one.port] for one in held.lingering]
     return value
+
+
+def _service_values(service: VirtualService) -> dict[str, Any]:
+    return {
+        "scheduler": service.scheduler.value,
+        "flags": sorted(flag.value for flag in service.flags),
+        "order": [[str(one.address), one.port] for one in service.destinations],
+        **_keeping_values(service),
+    }
 
 
 def _keeping_values(service: VirtualService) -> dict[str, Any]:
@@ -285,6 +293,7 @@ def _held(value: Any) -> HeldService:
             LingeringServer(int(number), IPAddress(address), int(port))
             for number, address, port in value.get("lingering", ())
         ),
+        _service(key, value["gone"], ()) if "gone" in value else None,
     )
 
 

@@ -34,10 +34,14 @@ class LingeringServer:
 
 @dataclass(frozen=True, slots=True)
 class HeldService:
-    """A service's ids. `service` is None when it is gone; `id` is None when nothing is held for the key."""
+    """A service's ids. `service` is None when it is gone; `id` is None when nothing is held for the key.
+
+    `gone`: what it was, without servers, while the data path keeps its connections' packets.
+    """
 
     key: ServiceKey
     id: int | None = None
     service: VirtualService | None = None
     destinations: tuple[HeldDestination, ...] = ()
     lingering: tuple[LingeringServer, ...] = ()
+    gone: VirtualService | None = None

@@ -105,6 +105,20 @@ def test_the_last_weight_of_a_quiesced_server_is_known() -> None:
     assert weights(before) == weights(after) == (4, 3)
 
 
+def test_a_deleted_service_that_connections_refer_to_is_kept_by_the_next_process() -> None:
+    before = engine_after(applied(WEB, DNS))
+    number = before.destination_id(DNS_KEY, RS1, 5353)
+    assert number is not None
+    before.handle(applied(WEB))
+    engine = heir(before)
+    commands = engine.handle(applied(WEB))
+    assert decode(swap_of(commands).image).services[DNS_KEY].gone
+    assert of(SetGuard, commands) == [SetGuard(frozenset({TO_WEB, TO_DNS, FROM_DNS}))]
+    counted = [engine.handle(ConnectionsCounted(frozenset(ids))) for ids in ({number}, (), ())]
+    assert [of(SetGuard, each) for each in counted] == [[], [], [SetGuard(frozenset({TO_WEB}))]]
+    assert set(decode(swap_of(counted[-1]).image).services) == {KEY}
+
+
 def test_a_census_before_the_first_configuration_frees_nothing() -> None:
     engine = heir(engine_after(applied(WEB), applied()))
     for _ in range(5):

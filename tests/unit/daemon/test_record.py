@@ -61,7 +61,13 @@ KEPT = HeldService(
         timeouts=(("tcp_close", 3), ("udp", 7)),
     ),
 )
-DNS_GONE = HeldService(DNS_KEY, 2, None, (HeldDestination(3, DNS.destinations[0], 1, present=False),))
+DNS_GONE = HeldService(
+    DNS_KEY,
+    2,
+    None,
+    (HeldDestination(3, DNS.destinations[0], 1, present=False),),
+    gone=VirtualService(DNS_KEY, persistence=Persistence(600), timeouts=(("udp", 7),)),
+)
 
 
 OPTIONS = Configuration(timeouts=Timeouts(udp=30), tunables=Tunables(sloppy_tcp=1))
