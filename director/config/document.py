@@ -106,9 +106,9 @@ TUNABLE_RANGES: dict[str, tuple[int, int]] = {
     "secure_tcp": (0, 3),
     "am_droprate": (1, 2**31 - 1),
     "amemthresh": (0, 2**31 - 1),
-    "nat_icmp_send": (0, 0),  # what is not done is refused: docs/tunables.md
+    "nat_icmp_send": _SWITCH,
     "pmtu_disc": _SWITCH,
-    "schedule_icmp": (0, 0),
+    "schedule_icmp": _SWITCH,
     "lblc_expiration": (1, limits.MAX_TIMEOUT),
     "lblcr_expiration": (1, limits.MAX_TIMEOUT),
     "sync_version": (1, 1),

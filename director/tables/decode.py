@@ -43,6 +43,7 @@ from director.tables.layout import (
     OPTIONS,
     SCHEDULER_FLAGS,
     SCHEDULERS,
+    SERVER,
     SERVICE,
     SERVICE_PROBES,
     TIMEOUT_SET,
@@ -113,6 +114,8 @@ class DecodedImage:
     tunables: Tunables
     marks: tuple[MarkRule, ...]
     limits: dict[int, tuple[int, int]]
+    servers: frozenset[tuple[int, int, int]] = frozenset()
+    """NAT's destinations as sources of packets, where these are told: (id, port, protocol)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,8 @@ class _Options:
     marks_count: int
     limits_first: int
     limits_count: int
+    servers_first: int
+    servers_mask: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +161,7 @@ def decode(image: bytes) -> DecodedImage:
         options.tunables,
         tuple(_mark(image, options.marks_first, place) for place in range(options.marks_count)),
         dict(_limit(image, options.limits_first, place) for place in range(options.limits_count)),
+        _servers(image, options),
     )
 
 
@@ -267,6 +273,14 @@ def _mark(image: bytes, first: int, place: int) -> MarkRule:
 def _limit(image: bytes, first: int, place: int) -> tuple[int, tuple[int, int]]:
     number, upper, lower = LIMIT.unpack_from(image, first * LINE + place * LIMIT.size)
     return number, (upper, lower)
+
+
+def _servers(image: bytes, options: _Options) -> frozenset[tuple[int, int, int]]:
+    if not options.tunables.nat_icmp_send:
+        return frozenset()
+    first = options.servers_first * LINE
+    slots = (SERVER.unpack_from(image, first + i * SERVER.size) for i in range(options.servers_mask + 1))
+    return frozenset((number, int.from_bytes(port, "big"), kind) for number, port, kind in slots if number)
 
 
 def _destination(image: bytes, header: _Header, number: int) -> DecodedDestination | None:

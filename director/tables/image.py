@@ -4,7 +4,7 @@
 The compiler keeps each service's lines and writes anew only what changed, so that an image after one change
 costs little more than copying it. It decides nothing: which ids and next hops there are, it is told. The same
 services in the same order under the same ids give the same bytes, whatever way led there. The order of parts:
-header, options, services, destinations, lists, look-ups, links, timeouts, details, marks, limits.
+header, options, services, destinations, lists, look-ups, links, timeouts, details, marks, limits, servers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from director.model import (
 )
 from director.scheduling.weighted_round_robin import level_step
 from director.tables.ids import IdRegistry, ServiceIds
-from director.tables.layout import LINE, MAX_LINKS, Wide
+from director.tables.layout import LINE, MAX_LINKS, SERVER, Wide
 from director.tables.lookup import LookupInput, lookup_input, lookup_lines, lookup_size, stateless_size
 from director.tables.records import (
     FTP_PORT,
@@ -48,6 +48,7 @@ from director.tables.records import (
     timeout_set,
     wide,
 )
+from director.tables.servers import Server, server_lines
 from director.tables.slots import Placement, place
 
 OPTIONS_LINE = 1
@@ -82,14 +83,15 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Tail:
-    """The last part of an image: its lines, where marks and limits stand (first line, how many), and the
-    services' places made whole.
+    """The last part of an image: its lines, where marks and limits stand (first line, how many) and servers
+    (first line, slots - 1), and the services' places made whole.
     """
 
     places: list[ServicePlaces]
     lines: bytes
     marks: tuple[int, int]
     limits: tuple[int, int]
+    servers: tuple[int, int]
 
 
 class ImageCompiler:
@@ -169,7 +171,7 @@ class ImageCompiler:
         return b"".join(
             (
                 header(generation, sections, self._tunables, self._wide()),
-                options_line(self._tunables, tail.marks, tail.limits),
+                options_line(self._tunables, tail.marks, tail.limits, tail.servers),
                 self._slots(self._placement, tail.places),
                 memoryview(self._destination_lines)[: count * LINE],
                 *(chunk.lists for chunk in self._chunks.values()),
@@ -190,15 +192,33 @@ class ImageCompiler:
             at = line + len(details) if has_details(service) else 0
             found.append(replace(known, details=at, timeouts=self._set_of(service.timeouts)))
             details += [details_line(service)] if at else []
-        marked = self._marked()
-        limits = self._limits()
-        marks, marks_first = mark_lines(marked), line + len(details)
+        marked, limited = self._marked(), self._limits()
+        marks, limits, servers = mark_lines(marked), limit_lines(limited), self._servers()
+        marks_first = line + len(details)
         limits_first = marks_first + len(marks) // LINE
         return _Tail(
             found,
-            b"".join((timeouts, *details, marks, limit_lines(limits))),
+            b"".join((timeouts, *details, marks, limits, servers)),
             (marks_first, len(marked)),
-            (limits_first, len(limits)),
+            (limits_first, len(limited)),
+            (limits_first + len(limits) // LINE, len(servers) // SERVER.size - 1) if servers else (0, 0),
+        )
+
+    def _servers(self) -> bytes:
+        """Write the table of NAT's destinations, if they are asked for."""
+        assert self._placement is not None
+        if not self._tunables.nat_icmp_send:
+            return b""
+        return server_lines(
+            [
+                Server(
+                    number, each.address, each.port, 0 if service.key.mark else service.key.protocol.number
+                )
+                for service, ids in ((chunk.service, chunk.ids) for chunk in self._chunks.values())
+                for number, each in zip(ids.destinations, service.destinations, strict=True)
+                if each.method is ForwardingMethod.NAT
+            ],
+            self._placement.seed,
         )
 
     def _marked(self) -> list[tuple[MarkRule, int]]:

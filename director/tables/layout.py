@@ -17,6 +17,7 @@ LINE = 64
 IMAGE_MAGIC = 0x4C564449
 IMAGE_VERSION = 2
 SERVICE_PROBES = 8
+SERVER_PROBES = 32
 MAX_SERVICES = 4096
 MAX_DESTS = 131072
 MAX_SERVICE_DESTS = 1024
@@ -31,7 +32,7 @@ SH_SIZE = 256
 MH_SIZE = 4093
 
 HEADER = Struct("<IIQIIIIIIIBBBBIIII")
-OPTIONS = Struct("<8B8I24x")
+OPTIONS = Struct("<8B10I16x")
 SERVICE = Struct("<16s2sBBIBBHIIIIiiIII")
 DETAILS = Struct("<16sII40x")
 DESTINATION = Struct("<IiI16s16s6s6s2sHBBH")
@@ -39,6 +40,7 @@ LIST_ITEM = Struct("<Ii")
 LINK = Struct("<I6sH4x")
 MARK = Struct("<16sBBBxHHI4x")
 LIMIT = Struct("<III4x")
+SERVER = Struct("<I2sBx")
 
 SCHEDULERS = {
     Scheduler.RR: 1,
@@ -91,6 +93,7 @@ class Switch(IntFlag):
     SLOPPY_TCP = 1
     SECURE_TCP = 2
     DROP_PACKET = 4
+    NAT_ICMP_SEND = 8
 
 
 class ServiceFlag(IntFlag):

@@ -130,11 +130,16 @@ def header(generation: int, sections: Sections, tunables: Tunables, found: Wide 
 def _switches(tunables: Tunables) -> Switch:
     on = Switch.SLOPPY_TCP if tunables.sloppy_tcp else Switch(0)
     on |= Switch.SECURE_TCP if tunables.secure_tcp else Switch(0)
+    on |= Switch.NAT_ICMP_SEND if tunables.nat_icmp_send else Switch(0)
     return on | (Switch.DROP_PACKET if tunables.drop_packet else Switch(0))
 
 
-def options_line(tunables: Tunables, marks: tuple[int, int], limits: tuple[int, int]) -> bytes:
-    """Write the line of options. `marks` and `limits` are (first line, how many)."""
+def options_line(
+    tunables: Tunables, marks: tuple[int, int], limits: tuple[int, int], servers: tuple[int, int] = (0, 0)
+) -> bytes:
+    """Write the line of options. `marks` and `limits` are (first line, how many), `servers` is (first line,
+    slots - 1).
+    """
     return OPTIONS.pack(
         tunables.expire_quiescent_template,
         tunables.sloppy_sctp,
@@ -150,6 +155,7 @@ def options_line(tunables: Tunables, marks: tuple[int, int], limits: tuple[int, 
         1000 * tunables.lblcr_expiration,
         *marks,
         *limits,
+        *servers,
     )
 
 

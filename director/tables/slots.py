@@ -44,6 +44,11 @@ def service_hash(seed: int, key: ServiceKey) -> int:
     return _hash(seed, words, tail)
 
 
+def source_hash(seed: int, address: IPAddress, port: int) -> int:
+    """Compute `lb_server_hash`; the low bits are the home slot."""
+    return _hash(seed, _words(address), _in_memory(port))
+
+
 def place(keys: Sequence[ServiceKey]) -> Placement:
     """Find a seed and a size with which every service is met within the probes."""
     inputs = [_hash_input(key) for key in keys]
@@ -59,13 +64,19 @@ def place(keys: Sequence[ServiceKey]) -> Placement:
 
 
 def _hash_input(key: ServiceKey) -> tuple[tuple[int, int], int]:
-    address = packed(key.address)
-    words = (int.from_bytes(address[:8], "little"), int.from_bytes(address[8:], "little"))
-    port_in_memory = int.from_bytes(key.port.to_bytes(2, "big"), "little")
     return (
-        words,
-        key.mark << 24 | key.protocol.number << 16 | port_in_memory,
+        _words(key.address),
+        key.mark << 24 | key.protocol.number << 16 | _in_memory(key.port),
     )  # no packet asks for a mark's slot
+
+
+def _words(address: IPAddress) -> tuple[int, int]:
+    whole = packed(address)
+    return int.from_bytes(whole[:8], "little"), int.from_bytes(whole[8:], "little")
+
+
+def _in_memory(port: int) -> int:
+    return int.from_bytes(port.to_bytes(2, "big"), "little")
 
 
 def _hash(seed: int, words: tuple[int, int], tail: int) -> int:

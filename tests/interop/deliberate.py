@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tests.interop.local_servers import resets_end_connections, translates_here
 from tests.interop.recognised import (
     Seen,
+    answers_the_host,
     behind_extensions,
     ends_within_its_header,
     follows_an_error_by_ipv6,
@@ -239,11 +240,20 @@ DIFFERENCES = (
     ),
     Deliberate(
         what="segments from a NAT server's service port outside any connection",
-        kernel="routes them on, untranslated",
+        kernel="routes them on, untranslated, or says that their TTL ran out",
         director="keeps them",
         why=f"{RESETS}: the stack must not see a NAT server's replies",
         counted=False,
         rule=is_a_servers_own,
+    ),
+    Deliberate(
+        what="what a NAT server's service port sends to the director's own address, with `nat_icmp_send`",
+        kernel="answers it with port unreachable, and so breaks connections of the director's own, such as "
+        "those that check its servers",
+        director="leaves it to the stack",
+        why="who checks servers from the director's host must be able to have the tunable",
+        counted=False,
+        rule=answers_the_host,
     ),
     Deliberate(
         what="packets of connections when the last of all services was deleted",

@@ -18,6 +18,7 @@ from tests.interop.features import (
 TUNING = "unit/cli/test_tuning.py::test_what_has_a_value_is_changed"
 TELLING = "unit/datapath/test_synchronising.py"
 ENTRIES = "unit/sync/test_entries.py"
+WALKS = "interop/test_walks.py::test_each_walk_leads_where_it_led_in_the_kernel"
 DEFENCE = "packets/test_drop_entry.py"
 SYSCTLS = (
     same("conn_reuse_mode", SEQUENCES, *topics("conn_reuse", "lifetimes")),
@@ -29,8 +30,12 @@ SYSCTLS = (
     same("drop_packet, am_droprate", *topics("drop_packet")),
     same("amemthresh", f"{DEFENCE}::test_drop_packet_by_itself_goes_by_how_scarce_memory_is"),
     same("secure_tcp", SEQUENCES, *topics("secure_tcp")),
-    no("nat_icmp_send", note="only 0: [why](tunables.md)"),
-    no("schedule_icmp", note="only 0: [why](tunables.md)"),
+    differs(
+        "nat_icmp_send",
+        *topics("nat_icmp_send"),
+        note="what goes to the director's own address on the server's side is the host's",
+    ),
+    same("schedule_icmp", *topics("schedule_icmp"), WALKS),
     differs("pmtu_disc", *topics("tunnels"), note="with 0 `tc` and `xdp` can not cut, and drop"),
     same(
         "lblc_expiration, lblcr_expiration",

@@ -47,7 +47,9 @@ def owner(frame: bytes, setting: Setting, lingering: frozenset[Endpoint] = froze
     if packet.protocol not in WITH_PORTS:
         return Owner.STACK
     source, target = packet.ends()
-    known = is_served(target, setting) or is_among(source, translated(setting) | lingering)
+    known = is_served(target, setting) or (
+        is_among(source, translated(setting) | lingering) and packet.target not in OWN_ADDRESSES
+    )
     return Owner.DIRECTOR if known else Owner.STACK
 
 

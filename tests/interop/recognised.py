@@ -87,12 +87,26 @@ def is_from_the_director(seen: Seen) -> bool:
 
 
 def is_a_servers_own(seen: Seen) -> bool:
-    """The kernel routed it on as it was; we kept it."""
+    """The kernel routed it on as it was, or said that its time was over; we kept it."""
     packet = parsed.frame(seen.step.frame)
     if packet is None or not packet.has_ports() or seen.respects != ("frames",) or seen.ours.out:
         return False
-    left = [found.source for _, frame in seen.kernel.out if (found := parsed.frame(frame))]
-    return left == [packet.source] and is_among(packet.ends()[0], translated(seen.setting) | seen.lingering)
+    left = [found for _, frame in seen.kernel.out if (found := parsed.frame(frame))]
+    gone = [each.target if is_time_exceeded(each) else each.source for each in left]
+    return gone == [packet.source] and is_among(packet.ends()[0], translated(seen.setting) | seen.lingering)
+
+
+def is_time_exceeded(packet: Parsed) -> bool:
+    return packet.quoted() is not None and packet.body[0] == {4: 11, 6: 3}[packet.version]
+
+
+def answers_the_host(seen: Seen) -> bool:
+    """A NAT server's answer to the director's host itself, of which the kernel tells the server."""
+    packet = parsed.frame(seen.step.frame)
+    if packet is None or not packet.has_ports() or packet.target not in DIRECTORS:
+        return False
+    told = [about.ends() for _, frame in seen.kernel.out if (about := quoted_by(Inject(0, frame)))]
+    return told == [packet.ends()] and is_among(packet.ends()[0], translated(seen.setting))
 
 
 def is_of_the_last_service(seen: Seen) -> bool:

@@ -16,14 +16,19 @@ from tests.packets.network import Setting, calls, setting, web
 from tests.packets.user_host import UserHost
 
 BATCH = 60  # walks, of which a listing shows 64
-STEPPED = [lot for lot in LOTS if not lot.by_error]
 
 
 def given(lot: Lot) -> Setting:
     method = ForwardingMethod(lot.method)
     port = lot.protocol.ports[lot.method == "nat"]
     service = calls(method, port=port) if lot.protocol.name == "sctp" else web(method, port=port)
-    tunables = Tunables(conn_reuse_mode=0, sloppy_tcp=1, sloppy_sctp=1, secure_tcp=3 if lot.secure else 0)
+    tunables = Tunables(
+        conn_reuse_mode=0,
+        sloppy_tcp=1,
+        sloppy_sctp=1,
+        secure_tcp=3 if lot.secure else 0,
+        schedule_icmp=int(lot.by_error),
+    )
     return setting(service, tunables=tunables)
 
 
@@ -40,7 +45,7 @@ def walked(lot: Lot, first: int) -> Iterator[tuple[str, str]]:
         yield " ".join(walk), states.get(port, "")
 
 
-@pytest.mark.parametrize("lot", STEPPED, ids=[lot.name for lot in STEPPED])
+@pytest.mark.parametrize("lot", LOTS, ids=[lot.name for lot in LOTS])
 def test_each_walk_leads_where_it_led_in_the_kernel(lot: Lot) -> None:
     firsts = range(0, len(lot.walks()), BATCH)
     assert dict(pair for first in firsts for pair in walked(lot, first)) == recorded(lot.name)

@@ -67,10 +67,7 @@ OWN: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
     }
 )
 # Put to a kernel; the data path can not do it yet. A topic that it can do has to be taken out.
-PENDING: tuple[str, ...] = (
-    "nat_icmp_send",
-    "schedule_icmp",
-)
+PENDING: tuple[str, ...] = ()
 TOPICS: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
     {
         "direct_route": _from(direct_route.CASES),

@@ -119,8 +119,8 @@ def unreachable_protocol(frame: Packet) -> Packet:
     return error_about(frame, 3, 2)
 
 
-def unreachable_port(frame: Packet) -> Packet:
-    return error_about(frame, 3, 3)
+def unreachable_port(frame: Packet, *, source: str = VIP) -> Packet:
+    return error_about(frame, 3, 3, source=source)
 
 
 def time_exceeded(frame: Packet, *, source: str = VIP) -> Packet:

@@ -178,8 +178,8 @@ def error_about(frame: Packet, kind: int, code: int, *, mtu: int = 0, source: st
     return answer(frame, ICMPV6, struct.pack("!BBHL", kind, code, 0, mtu) + quoted, source=source)
 
 
-def unreachable_port(frame: Packet) -> Packet:
-    return error_about(frame, 1, 4)
+def unreachable_port(frame: Packet, *, source: str = VIP) -> Packet:
+    return error_about(frame, 1, 4, source=source)
 
 
 def time_exceeded(frame: Packet, *, source: str = VIP) -> Packet:

@@ -134,13 +134,13 @@ struct lb_hunt {
 	u64 hash;
 	u64 control; /* of the place that was taken */
 	u32 now;
-	u32 index;   /* of the place that was taken, or of the other's */
-	u32 settled; /* the place that was taken had been */
-	u32 asks;    /* enum lb_conn_yield: who gives way to this */
-	u32 victim;  /* the number of the place whose entry gives way first, LB_PLACES for none */
-	s32 turn;    /* of that one */
-	u32 evicts;  /* an entry that gives way is taken for free */
-	u32 unused;
+	u32 index;  /* of the place that was taken, or of the other's */
+	u32 victim; /* the number of the place whose entry gives way first, LB_PLACES for none */
+	s32 turn;   /* of that one */
+	u8 settled; /* the place that was taken had been */
+	u8 asks;    /* enum lb_conn_yield: who gives way to this */
+	u8 evicts;  /* an entry that gives way is taken for free */
+	u8 unused[5];
 };
 
 static LB_INLINE int lb_hunt_take(struct lb_ctx *ctx, struct lb_hunt *hunt, struct lb_found *place)

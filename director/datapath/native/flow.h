@@ -70,6 +70,24 @@ static LB_INLINE u8 lb_first_state(u8 protocol)
 	return protocol == LB_IPPROTO_TCP ? LB_S_NONE : LB_S_SCTP_NONE;
 }
 
+/* Whether this comes from where FTP servers open data connections to clients: kernel IPVS schedules none of these. */
+static LB_INLINE int lb_is_ftp_data(const struct lb_packet *packet)
+{
+	return packet->key.sport == lb_htons(LB_FTP_DATA_PORT);
+}
+
+/* Whether it is for FTP's service, but not its own port: if nobody may take it, kernel IPVS leaves it to the host. */
+static LB_INLINE int lb_is_beside_ftp(const struct lb_service *service, const struct lb_packet *packet)
+{
+	return service->port == lb_htons(LB_FTP_PORT) && packet->key.dport != service->port;
+}
+
+/* Whether a packet is scheduled for itself (one-packet scheduling): a datagram to a service that wants it so. */
+static LB_INLINE int lb_is_once(const struct lb_service *service, const struct lb_packet *packet)
+{
+	return (service->flags & LB_SERVICE_ONE_PACKET) && packet->key.protocol == LB_IPPROTO_UDP;
+}
+
 static LB_INLINE u8 lb_next_state(struct lb_ctx *ctx, const struct lb_image_header *image,
 				  const struct lb_packet *packet, u8 state, enum lb_direction direction)
 {
@@ -255,10 +273,12 @@ static LB_INLINE void lb_flow_hold(struct lb_ctx *ctx, const struct lb_found *fl
 		lb_template_assure(ctx, template);
 }
 
-/* Enter a new flow as it was chosen, in this state. LB_CLAIM_MET: another has opened it, and it has been found. */
-static LB_INLINE enum lb_claim lb_flow_open(struct lb_ctx *ctx, const struct lb_image_header *image,
-					    const struct lb_packet *packet, u64 choice, const struct lb_dest *dest,
-					    u8 state, struct lb_found *flow)
+/*
+ * Enter a new flow as it was chosen, in this state, to end after so many ms. LB_CLAIM_MET: another has opened it, and it
+ * has been found.
+ */
+static LB_INLINE enum lb_claim lb_flow_open(struct lb_ctx *ctx, const struct lb_packet *packet, u64 choice,
+					    const struct lb_dest *dest, u8 state, u32 timeout, struct lb_found *flow)
 {
 	enum lb_claim claim = lb_flow_reserve(ctx, packet, flow);
 	struct lb_found reply = {0};
@@ -269,7 +289,7 @@ static LB_INLINE enum lb_claim lb_flow_open(struct lb_ctx *ctx, const struct lb_
 	lb_conn_write_key(flow->conn, &packet->key);
 	flow->conn->dest = id;
 	flow->conn->kin |= dest->method << 4;
-	flow->conn->expires = packet->now + lb_timeout_ms(ctx, image, dest->timeouts, state);
+	flow->conn->expires = packet->now + timeout;
 	if (dest->method == LB_NAT && !lb_open_reply(ctx, packet, flow, dest, &reply)) {
 		lb_conn_give_back(flow->conn, flow->control, packet->now);
 		return LB_CLAIM_NONE;

@@ -4,13 +4,14 @@
  * nothing else.
  *
  *   lb_forward          parse; ICMP, later fragments, and what has a connection, go their own ways
- *     lb_forward_icmp     errors about a flow follow the flow                                      (icmp.h)
+ *     lb_forward_icmp     errors about a flow follow the flow, or open it          (icmp.h, icmp_open.h)
  *     lb_forward_later    later fragments follow their first
  *     lb_forward_reply    a NAT server's answer goes back to the client as the VIP's
  *     lb_forward_hit      a known flow: its destination still there? its state steps; out           (flow.h, xmit.h)
  *     lb_forward_new      a service's first packet: schedule, open a connection, out                (sched.h, flow.h)
  *       lb_refuse         or nobody takes it: what the stack would answer                          (refuse.h)
  *     lb_forward_crowded  the same while places are scarce, and what was forgotten                  (crowd.h)
+ *     lb_forward_stranger what a NAT server sent outside any connection                          (stranger.h)
  *
  * Pieces that are large or loop are LB_SUBPROGRAMs: they take pointers and return a number, so that a host can have
  * them verified apart. A host defines that word, `struct lb_ctx` (one frame and the tables) and, before it includes
@@ -38,6 +39,7 @@
 #include "fragment.h"
 #include "icmp.h"
 #include "refuse.h"
+#include "stranger.h"
 
 /* Not verdicts yet. */
 enum {
@@ -117,18 +119,6 @@ static LB_INLINE struct lb_result lb_forward_hit(struct lb_ctx *ctx, const struc
 	return lb_xmit(ctx, packet, dest, flow->dest, lb_found_method(flow), LB_REASON_HIT);
 }
 
-/* Whether this comes from where FTP servers open data connections to clients: kernel IPVS schedules none of these. */
-static LB_INLINE int lb_is_ftp_data(const struct lb_packet *packet)
-{
-	return packet->key.sport == lb_htons(LB_FTP_DATA_PORT);
-}
-
-/* Whether a packet is scheduled for itself (one-packet scheduling): a datagram to a service that wants it so. */
-static LB_INLINE int lb_is_once(const struct lb_service *service, const struct lb_packet *packet)
-{
-	return (service->flags & LB_SERVICE_ONE_PACKET) && packet->key.protocol == LB_IPPROTO_UDP;
-}
-
 /* Send a datagram as it was chosen for it; it counts as a connection, and all that is remembered is where its fragments go. */
 static LB_INLINE struct lb_result lb_forward_once(struct lb_ctx *ctx, const struct lb_packet *packet,
 						  const struct lb_dest *dest, u64 choice)
@@ -170,7 +160,8 @@ static LB_INLINE struct lb_result lb_forward_crowded(struct lb_ctx *ctx, const s
 	if (!dest)
 		return lb_unserved(ctx, service, packet);
 	if (!lb_forgotten(packet) || !lb_ends(packet))
-		claim = lb_flow_open(ctx, image, packet, choice, dest, state, flow);
+		claim = lb_flow_open(ctx, packet, choice, dest, state, lb_timeout_ms(ctx, image, dest->timeouts, state),
+				     flow);
 	if (claim != LB_CLAIM_WON)
 		lb_unchoose(ctx, packet, choice);
 	if (claim == LB_CLAIM_MET)
@@ -197,7 +188,7 @@ static LB_INLINE struct lb_result lb_forward_scheduled(struct lb_ctx *ctx, const
 	if (LB_UNLIKELY(lb_is_once(service, packet)))
 		return lb_forward_once(ctx, packet, dest, choice);
 	state = lb_next_state(ctx, image, packet, lb_first_state(packet->key.protocol), lb_direction_in(dest->method));
-	claim = lb_flow_open(ctx, image, packet, choice, dest, state, flow);
+	claim = lb_flow_open(ctx, packet, choice, dest, state, lb_timeout_ms(ctx, image, dest->timeouts, state), flow);
 	if (claim != LB_CLAIM_WON)
 		lb_unchoose(ctx, packet, choice);
 	if (claim != LB_CLAIM_WON)
@@ -214,9 +205,12 @@ static LB_INLINE struct lb_result lb_forward_scheduled(struct lb_ctx *ctx, const
 static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struct lb_image_header *image,
 						 const struct lb_packet *packet, struct lb_found *flow)
 {
+	u32 stranger = LB_UNLIKELY(image->switches & LB_NAT_ICMP_SEND) ? lb_stranger(ctx, image, packet) : 0;
 	const struct lb_service *service = lb_service_find(ctx, image, &packet->key);
 	struct lb_result result;
 
+	if (stranger)
+		return lb_forward_stranger(ctx, image, service, packet, stranger);
 	if (!service)
 		return lb_pass(LB_REASON_NO_SERVICE);
 	if (lb_martian(packet))
@@ -235,14 +229,6 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 			return result;
 	}
 	return lb_forward_crowded(ctx, image, service, packet, flow);
-}
-
-/* The director's own address on the side of this destination, or 0. */
-static LB_INLINE const struct lb_addr *lb_source_to(struct lb_ctx *ctx, const struct lb_image_header *image, u32 id)
-{
-	const struct lb_dest *dest = lb_dest_at(ctx, image, id);
-
-	return dest ? &dest->source : 0;
 }
 
 /* A NAT server's answer on a known flow. A destination that was deleted counts no more; its flows go on. */

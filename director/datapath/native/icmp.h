@@ -11,6 +11,7 @@
 #ifndef LB_ICMP_H
 #define LB_ICMP_H
 
+#include "icmp_open.h"
 #include "icmp_outer.h"
 #include "xmit.h"
 
@@ -35,6 +36,38 @@ LB_SUBPROGRAM u32 lb_find_quoted(struct lb_ctx *ctx, const struct lb_packet *pac
 		return LB_CONN_NOBODY;
 	quote->port = key.dport;
 	return lb_conn_search(ctx, packet->now, &key, lb_key_hash(ctx, &key), &quote->control);
+}
+
+/* Describe the packet that an error quotes, turned round, in the error's place. 0: it can't be read. */
+LB_SUBPROGRAM int lb_describe_quoted(struct lb_ctx *ctx, struct lb_packet *packet)
+{
+	struct lb_quote quote = {0};
+	struct lb_key key = {0};
+
+	if (!packet)
+		return 0;
+	key.family = packet->key.family;
+	quote.ip = packet->l4 + sizeof(struct lb_icmp);
+	if (lb_parse_quote(ctx, LB_L3 + (u32)packet->length, &quote, &key) != LB_PARSED)
+		return 0;
+	packet->key = key;
+	packet->hash = lb_key_hash(ctx, &key);
+	return 1;
+}
+
+/* An error about no flow we know: open one if that is wanted. LB_PARSED, or the reason why there is none. */
+static LB_INLINE int lb_icmp_open(struct lb_ctx *ctx, const struct lb_image_header *image, struct lb_packet *packet,
+				  const struct lb_quote *quote, struct lb_found *flow)
+{
+	const struct lb_options *options = lb_options(ctx, image);
+	int fault;
+
+	if (!options || !options->schedule_icmp || quote->fault != LB_PARSED || lb_martian(packet) ||
+	    !lb_describe_quoted(ctx, packet))
+		return LB_REASON_ICMP_UNRELATED;
+	fault = lb_open_described(ctx, image, packet, flow);
+	lb_describe_error(ctx, packet);
+	return fault;
 }
 
 /* Towards a server: the quote's source and the error's destination were the VIP's, and become the server's. */
@@ -129,13 +162,14 @@ static LB_INLINE struct lb_result lb_icmp_to_client(struct lb_ctx *ctx, const st
 }
 
 static LB_INLINE struct lb_result lb_forward_icmp(struct lb_ctx *ctx, const struct lb_image_header *image,
-						  const struct lb_packet *packet)
+						  struct lb_packet *packet)
 {
 	u32 length = packet->length - (packet->l4 - LB_L3);
 	struct lb_icmp *icmp = lb_at(ctx, packet->l4, sizeof(*icmp));
 	struct lb_quote quote = {0};
 	struct lb_found found;
 	u32 index;
+	int fault;
 
 	if (lb_any_fragment(packet))
 		return lb_pass(LB_REASON_FRAGMENT_UNKNOWN);
@@ -146,8 +180,13 @@ static LB_INLINE struct lb_result lb_forward_icmp(struct lb_ctx *ctx, const stru
 	index = lb_find_quoted(ctx, packet, &quote);
 	if (quote.fault != LB_PARSED && quote.fault != LB_REASON_ICMP_UNRELATED)
 		return lb_drop(quote.fault);
-	if (!lb_found_again(ctx, index, quote.control, &found))
-		return lb_forward_outer(ctx, packet, length);
+	if (!lb_found_again(ctx, index, quote.control, &found)) {
+		fault = lb_icmp_open(ctx, image, packet, &quote, &found);
+		if (fault == LB_REASON_ICMP_UNRELATED)
+			return lb_forward_outer(ctx, packet, length);
+		if (fault != LB_PARSED)
+			return lb_drop(fault);
+	}
 	if (lb_martian(packet))
 		return lb_drop(LB_REASON_BAD_SOURCE);
 	if (!lb_icmp_valid(ctx, packet, length))

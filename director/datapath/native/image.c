@@ -72,6 +72,7 @@ static void lb_options_place(struct lb_image_header *header, u32 first)
 		marks[i].service += marks[i].service ? first : 0;
 	options->marks_first += first;
 	options->limits_first += first;
+	options->servers_first += first;
 	header->options += first;
 }
 

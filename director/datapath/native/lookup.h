@@ -228,4 +228,37 @@ static LB_INLINE const struct lb_service *lb_service_find(struct lb_ctx *ctx, co
 	return line ? lb_image_line(ctx, line) : 0;
 }
 
+/* Whether a packet with this key comes from that destination, whose slot this is. */
+static LB_INLINE int lb_server_is(const struct lb_server *server, const struct lb_dest *dest, const struct lb_key *key)
+{
+	return server->port == key->sport && (server->protocol == 0 || server->protocol == key->protocol) &&
+	       (dest->flags & LB_DEST_IPV6 ? LB_FAMILY_IPV6 : LB_FAMILY_IPV4) == key->family &&
+	       lb_addr_equal(&dest->addr, &key->source);
+}
+
+/* Which of NAT's destinations a packet comes from: its id, 0 for none. Only with nat_icmp_send can that be told. */
+LB_SUBPROGRAM u32 lb_server_of(struct lb_ctx *ctx, const struct lb_key *key)
+{
+	const struct lb_image_header *image = lb_image(ctx);
+	const struct lb_options *options = lb_options(ctx, image);
+	u32 home;
+
+	if (!key || !image || !options)
+		return 0;
+	home = lb_server_hash(image->seed, &key->source, key->sport);
+	for (u32 i = 0; i < LB_SERVER_PROBES; i++) {
+		u32 slot = (home + i) & options->servers_mask;
+		const struct lb_server *servers =
+		    lb_image_line(ctx, options->servers_first + slot / LB_SERVERS_PER_LINE);
+		const struct lb_server *server = servers ? &servers[slot % LB_SERVERS_PER_LINE] : 0;
+		const struct lb_dest *dest = server && server->id ? lb_dest_at(ctx, image, server->id) : 0;
+
+		if (!server || !dest)
+			return 0;
+		if (lb_server_is(server, dest, key))
+			return server->id;
+	}
+	return 0;
+}
+
 #endif

@@ -36,12 +36,15 @@ enum lb_verdict {
 	X(TTL_EXPIRED_SILENT, DROP, "its TTL ran out, and no ICMP error may answer it")                                \
 	X(TOO_BIG_SILENT, DROP, "larger than the way's MTU with DF set, and no ICMP error may answer it")              \
 	X(ICMP_LIMITED, DROP, "deserved an ICMP error, but icmp_msgs_per_sec was used up")                             \
-	X(TABLE_FULL, DROP, "a new connection by NAT for which the connection table had no place")                     \
+	X(TABLE_FULL, DROP,                                                                                            \
+	  "a new connection by NAT, or by an ICMP error, for which the connection table had no place")                 \
 	X(DEFENCE, DROP, "its turn under drop_packet: one of so many packets that would open a connection is dropped") \
 	X(SCTP_FRAGMENT, DROP,                                                                                         \
 	  "an SCTP fragment whose port NAT would change: its checksum covers pieces that are not in it")               \
 	X(CHECKSUM_UNDONE, DROP,                                                                                       \
 	  "deserved an ICMP error, which can not quote an SCTP packet whose checksum the sender left to hardware")     \
+	X(ICMP_NO_DEST, DROP,                                                                                          \
+	  "an ICMP error that would open a connection (schedule_icmp), which no destination could take")               \
 	X(NO_ROOM, DROP, "no room in the buffer to rewrite the frame")                                                 \
 	X(NO_FRAGMENTS, DROP, "larger than the next hop's MTU, and this data path can not cut it into fragments")      \
 	X(TX_FAILED, DROP, "the interface did not take the frame")                                                     \
@@ -58,6 +61,8 @@ enum lb_verdict {
 	X(RST_SENT, TRANSMIT, "belonged to no connection and was answered with a TCP reset")                           \
 	X(NO_ASSOCIATION, TRANSMIT,                                                                                    \
 	  "an SCTP packet that opens no association and belongs to none: answered with ICMP protocol unreachable")     \
+	X(NO_CONNECTION, TRANSMIT,                                                                                     \
+	  "a NAT server's packet that belongs to no connection: answered with ICMP port unreachable (nat_icmp_send)")  \
 	X(NO_DEST, TRANSMIT, "no destination could take it: answered with ICMP port unreachable")                      \
 	X(TTL_EXPIRED, TRANSMIT, "its TTL ran out: answered with ICMP time exceeded")                                  \
 	X(TOO_BIG, TRANSMIT, "larger than the way's MTU with DF set: answered with ICMP fragmentation needed")

@@ -3,6 +3,7 @@
 #ifndef LB_REFUSE_H
 #define LB_REFUSE_H
 
+#include "flow.h"
 #include "reply.h"
 
 /* What the host's own stack answers to a packet that belongs to no connection and opens none. */
@@ -34,11 +35,11 @@ static LB_INLINE struct lb_result lb_unheard(struct lb_ctx *ctx, const struct lb
 	return lb_refuse(ctx, packet);
 }
 
-/* Nobody may take it. Of FTP's service kernel IPVS leaves all but its own port to the host then. */
+/* Nobody may take it. */
 static LB_INLINE struct lb_result lb_unserved(struct lb_ctx *ctx, const struct lb_service *service,
 					      const struct lb_packet *packet)
 {
-	if (service->port == lb_htons(LB_FTP_PORT) && packet->key.dport != service->port)
+	if (lb_is_beside_ftp(service, packet))
 		return lb_unscheduled(ctx, packet);
 	return lb_port_unreachable(ctx, packet);
 }

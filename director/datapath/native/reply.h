@@ -33,6 +33,20 @@ static LB_INLINE struct lb_result lb_port_unreachable(struct lb_ctx *ctx, const 
 	return lb_icmp_answer(ctx, packet, &error, &packet->key.destination);
 }
 
+/* The same to a NAT server. */
+static LB_INLINE struct lb_result lb_server_unreachable(struct lb_ctx *ctx, const struct lb_packet *packet,
+							const struct lb_addr *source)
+{
+	struct lb_icmp_error error = {.type = LB_ICMP_UNREACHABLE,
+				      .code = LB_ICMP_PORT_UNREACHABLE,
+				      .type6 = LB_ICMPV6_UNREACHABLE,
+				      .code6 = LB_ICMPV6_PORT_UNREACHABLE,
+				      .sent = LB_REASON_NO_CONNECTION,
+				      .silent = LB_REASON_DEST_UNRESOLVED}; /* no address of ours is known then */
+
+	return lb_icmp_answer(ctx, packet, &error, source);
+}
+
 /* What a host without SCTP answers to an SCTP packet. */
 static LB_INLINE struct lb_result lb_protocol_unreachable(struct lb_ctx *ctx, const struct lb_packet *packet)
 {

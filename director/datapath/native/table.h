@@ -15,6 +15,8 @@
  *   details       a line for each service that has any
  *   marks         which packets have which firewall mark, in the order in which rules are asked
  *   limits        which destinations take how many connections, in the order of their ids
+ *   servers       with nat_icmp_send an open-addressing hash table of NAT's destinations, a power of two of slots, at
+ *                 most LB_SERVER_PROBES from the home slot
  * The state region lives as long as the data path and is indexed by stable id, never by line, so that it outlives
  * images. Stable ids start at 1. Same bytes for every host; director/tables/layout.py is the twin of this file.
  */
@@ -28,6 +30,7 @@ enum {
 	LB_IMAGE_MAGIC = 0x4c564449, /* "IDVL" in memory */
 	LB_IMAGE_VERSION = 2,
 	LB_SERVICE_PROBES = 8,
+	LB_SERVER_PROBES = 32,
 	LB_MAX_SERVICES = 4096,	     /* stable ids are below this */
 	LB_MAX_DESTS = 131072,	     /* stable ids are below this */
 	LB_MAX_SERVICE_DESTS = 1024, /* destinations of one service */
@@ -36,6 +39,7 @@ enum {
 	LB_LINKS_PER_LINE = 4,
 	LB_MARKS_PER_LINE = 2,
 	LB_LIMITS_PER_LINE = 4,
+	LB_SERVERS_PER_LINE = 8,
 	LB_MAX_LINKS = 256,
 	LB_MAX_MARKS = 1024,
 	LB_SH_SIZE = 256, /* dh's too */
@@ -101,6 +105,7 @@ enum lb_switch {
 	LB_SLOPPY_TCP = 1,
 	LB_SECURE_TCP = 2,
 	LB_DROP_PACKET = 4,
+	LB_NAT_ICMP_SEND = 8,
 };
 
 enum lb_wide {
@@ -149,7 +154,9 @@ struct lb_options {
 	u32 marks_count;
 	u32 limits_first;
 	u32 limits_count;
-	u32 spare[6];
+	u32 servers_first;
+	u32 servers_mask; /* slots - 1 */
+	u32 spare[4];
 };
 _Static_assert(sizeof(struct lb_options) == LB_LINE, "one line");
 
@@ -227,6 +234,15 @@ struct lb_limit {
 };
 _Static_assert(sizeof(struct lb_limit) * LB_LIMITS_PER_LINE == LB_LINE, "whole limits in a line");
 
+/* What NAT sends packets to, as the source of packets that the server sends itself. Its address: the destination's. */
+struct lb_server {
+	u32 id; /* the destination's, 0: an empty slot */
+	be16 port;
+	u8 protocol; /* 0: any */
+	u8 unused;
+};
+_Static_assert(sizeof(struct lb_server) * LB_SERVERS_PER_LINE == LB_LINE, "whole slots in a line");
+
 struct lb_link {
 	u32 ifindex;
 	u8 mac[LB_ETH_ALEN];
@@ -255,6 +271,12 @@ static LB_INLINE u32 lb_service_hash(u32 seed, const struct lb_addr *addr, be16 
 	u64 hash = lb_mix_addr(seed, addr);
 
 	return (u32)lb_mix(hash, (u64)protocol << 16 | port);
+}
+
+/* The home slot of a NAT server: the low bits of this. */
+static LB_INLINE u32 lb_server_hash(u32 seed, const struct lb_addr *addr, be16 port)
+{
+	return lb_service_hash(seed, addr, port, 0);
 }
 
 #endif

@@ -164,8 +164,8 @@ enum {
 	LB_ACTIVE_STATES = 1 << LB_S_ESTABLISHED | 1 << LB_S_SYN_SENT | 1 << LB_S_SYN_RECV | 1 << LB_S_SYNACK |
 	    1 << LB_S_SCTP_ESTABLISHED,
 	/* Those that anybody can bring about without an answer. */
-	LB_HALF_OPEN_STATES = 1 << LB_S_SYN_RECV | 1 << LB_S_SYNACK | 1 << LB_S_UDP | 1 << LB_S_SCTP_INIT1 |
-	    1 << LB_S_SCTP_INIT,
+	LB_HALF_OPEN_STATES = 1 << LB_S_NONE | 1 << LB_S_SYN_RECV | 1 << LB_S_SYNACK | 1 << LB_S_UDP |
+	    1 << LB_S_SCTP_NONE | 1 << LB_S_SCTP_INIT1 | 1 << LB_S_SCTP_INIT,
 };
 
 static LB_INLINE int lb_state_in(u8 state, u32 states)

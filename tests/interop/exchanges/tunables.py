@@ -14,7 +14,7 @@ from typing import Any
 from scapy.layers.inet import TCP, UDP
 from scapy.packet import Raw
 
-from director.model import ForwardingMethod, Protocol, Timeouts, Tunables
+from director.model import ForwardingMethod, Persistence, Protocol, Timeouts, Tunables
 from tests.interop.exchange import Exchange, Inject
 from tests.interop.exchanges.clients import answer, closed, datagram, opened, reply, segment
 from tests.interop.exchanges.ipv6_errors import error
@@ -46,6 +46,10 @@ def sctp_given(family: Family, method: ForwardingMethod = NAT, **tunables: int) 
     to_one = destination(family.one, method, NAT_PORT if method is NAT else SERVICE)
     made = service(to_one, family=family, protocol=Protocol.SCTP, port=SERVICE)
     return setting(made, tunables=Tunables(**tunables))
+
+
+def of_sctp(family: Family) -> dict[str, Any]:
+    return {("proto" if family.version == 4 else "nh"): 132}
 
 
 def answering_strangers() -> Iterator[Exchange]:
@@ -81,24 +85,44 @@ def answering_strangers_beyond_tcp() -> Iterator[Exchange]:
                 reply(family, port=1),
             ),
         )
-        number: dict[str, Any] = {("proto" if family.version == 4 else "nh"): 132}
         yield Exchange(
             f"IPv{family.version} nat_icmp_send {send}: SCTP",
             sctp_given(family, nat_icmp_send=send),
             tuple(
                 Inject(
                     INSIDE,
-                    bytes(from_server(family, Raw(sctp_packet(NAT_PORT, SCTP_PORT, chunk(kind))), **number)),
+                    bytes(
+                        from_server(
+                            family, Raw(sctp_packet(NAT_PORT, SCTP_PORT, chunk(kind))), **of_sctp(family)
+                        )
+                    ),
                 )
                 for kind in ("DATA", "INIT_ACK", "ABORT", "SHUTDOWN_COMPLETE")
             ),
         )
 
 
-def error_about(family: Family, layer: Packet, each: tuple[int, int, int]) -> Inject:
+def strangers_nearby() -> Iterator[Exchange]:
+    """What does not go through the host: to a service, to the director's own address, with no hop left."""
+    for family, send in product(FAMILIES, (0, 1)):
+        layers = [TCP(sport=8000, dport=port, flags=bits, seq=5) for port, bits in ((80, "S"), (40000, "SA"))]
+        frames = (
+            from_server(family, layers[0], target=family.vip),
+            from_server(family, layers[1], target=family.director),
+            from_server(family, layers[1], hops=1),
+            from_server(family, layers[1], hops=2),
+        )
+        yield Exchange(
+            f"IPv{family.version} nat_icmp_send {send}: what ends here",
+            setting(service(*to(NAT, family.one), family=family), tunables=Tunables(nat_icmp_send=send)),
+            tuple(Inject(INSIDE, bytes(frame)) for frame in frames),
+        )
+
+
+def error_about(family: Family, layer: Packet, each: tuple[int, int, int], **fields: Any) -> Inject:
     """An error of a router outside about a packet from the VIP to the client."""
     kind, code, value = each
-    quoted = bytes(ip(family, family.vip, family.client) / layer / Raw(b"x" * 64))
+    quoted = bytes(ip(family, family.vip, family.client, **fields) / layer / Raw(b"x" * 64))
     if family.version == 4:
         return Inject(OUTSIDE, bytes(icmp_error(quoted, kind=kind, code=code, mtu=value)))
     message = error(kind, code, value, quoted, family.router, family.vip)
@@ -148,6 +172,61 @@ def scheduling_errors() -> Iterator[Exchange]:
                 datagram(family),
             ),
         )
+
+
+def scheduling_other_errors() -> Iterator[Exchange]:
+    """What schedules a packet otherwise than by turns schedules an error so, too."""
+    for family in FAMILIES:
+        segment_out = TCP(sport=80, dport=40000, flags="A")
+        first = ERRORS[family.version][0]
+        error = error_about(family, segment_out, first)
+        for title, made in (
+            (
+                "persistent",
+                service(*to(DR, family.one, family.two), family=family, persistence=Persistence(50)),
+            ),
+            ("without a destination", service(*to(DR, family.one, weight=0), family=family)),
+            ("FTP", service(*to(DR, family.one, port=21), family=family, port=21)),
+        ):
+            yield Exchange(
+                f"IPv{family.version} {title}, schedule_icmp 1",
+                setting(made, tunables=Tunables(schedule_icmp=1)),
+                (
+                    error,
+                    error_about(family, TCP(sport=80, dport=40001, flags="A"), first),
+                    error_about(family, TCP(sport=21, dport=40000, flags="A"), first),
+                    error_about(family, TCP(sport=2000, dport=40000, flags="A"), first),
+                    segment("S", family),
+                ),
+            )
+
+
+def scheduling_errors_beyond_tcp() -> Iterator[Exchange]:
+    for family in FAMILIES:
+        first = ERRORS[family.version][0]
+        once = service(
+            *to(DR, family.one, family.two, port=53),
+            family=family,
+            protocol=Protocol.UDP,
+            port=53,
+            one_packet=True,
+        )
+        yield Exchange(
+            f"IPv{family.version} one-packet, schedule_icmp 1",
+            setting(once, tunables=Tunables(schedule_icmp=1)),
+            (*(error_about(family, UDP(sport=53, dport=40000), first) for _ in range(3)), datagram(family)),
+        )
+        for method in ForwardingMethod:
+            yield Exchange(
+                f"IPv{family.version} SCTP by {method.value}, schedule_icmp 1",
+                sctp_given(family, method, schedule_icmp=1),
+                tuple(
+                    error_about(
+                        family, Raw(sctp_packet(SCTP_PORT, 40000, chunk(kind))), first, **of_sctp(family)
+                    )
+                    for kind in ("DATA", "INIT_ACK")
+                ),
+            )
 
 
 def dropping() -> Iterator[Exchange]:
@@ -256,8 +335,8 @@ def reusing() -> Iterator[Exchange]:
         )
 
 
-NAT_ICMP_SEND = (*answering_strangers(), *answering_strangers_beyond_tcp())
-SCHEDULE_ICMP = tuple(scheduling_errors())
+NAT_ICMP_SEND = (*answering_strangers(), *answering_strangers_beyond_tcp(), *strangers_nearby())
+SCHEDULE_ICMP = (*scheduling_errors(), *scheduling_other_errors(), *scheduling_errors_beyond_tcp())
 DROP_PACKET = tuple(dropping())
 SECURE_TCP = tuple(securing())
 TIMEOUTS = tuple(set_timeouts())

@@ -16,12 +16,16 @@ from tests.packets.cases import (
     hostile_ipv6,
     icmp,
     icmp_ipv6,
+    icmp_open,
+    icmp_open_ipv6,
     ipv6,
     lifecycle,
     limits,
     local_node,
     marks,
     nat,
+    nat_strangers,
+    nat_strangers_ipv6,
     offload,
     offload_ipv6,
     one_packet,
@@ -66,6 +70,10 @@ ROOMS = (
     local_node,
     outer_errors,
     outer_errors_kinds,
+    icmp_open,
+    icmp_open_ipv6,
+    nat_strangers,
+    nat_strangers_ipv6,
 )
 CASES: tuple[Case, ...] = tuple(
     Case(f"{room.__name__.rpartition('.')[2]}: {case.name}", case.setting, case.steps)

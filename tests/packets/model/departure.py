@@ -22,6 +22,7 @@ from tests.packets.case import (
 )
 from tests.packets.frames import explicit
 from tests.packets.model.outer import path_mtu
+from tests.packets.model.schedulers import Real
 from tests.packets.model.table import Flow
 from tests.packets.network import MTU, OWN, Setting
 
@@ -98,7 +99,9 @@ class Forwarder:
 
     def spent(self, flow: Flow, arrival: Arrival, frame: Packet, now: int) -> Answer:
         """Tell a real server that its packet's TTL ran out, from the director's address on that side."""
-        way = self.hops.get(IPAddress(flow.real.address))
+        return self._expired(self.hops.get(IPAddress(flow.real.address)), arrival, frame, now)
+
+    def _expired(self, way: NextHop | None, arrival: Arrival, frame: Packet, now: int) -> Answer:
         if way is None:
             return dropped("ttl_expired_silent")
         error = transform.time_exceeded(frame, source=str(way.source))
@@ -115,6 +118,25 @@ class Forwarder:
             return dropped("too_big_silent")
         error = transform.narrow_outside(frame, MTU, source=str(way.source))
         return self.error(arrival, frame, now, "too_big", error)
+
+    def is_own(self, real: Real, address: str) -> bool:
+        """Tell whether this is the director's own address on a real server's side."""
+        way = self.hops.get(IPAddress(real.address))
+        return way is not None and str(way.source) == address
+
+    def tell(self, real: Real, arrival: Arrival, frame: Packet, now: int, *, passing: bool) -> Answer:
+        """Tell a real server that its packet, which may be passing through the host, is of no connection."""
+        way = self.hops.get(IPAddress(real.address))
+        if not passing:
+            error = transform.unreachable_port(frame, source=frame[IP].dst)
+        elif frame[IP].ttl <= 1:
+            return self._expired(way, arrival, frame, now)
+        elif way is None:
+            return dropped("dest_unresolved")
+        else:
+            lowered = Ether(src=frame.src, dst=frame.dst) / transform.aged(frame)
+            error = transform.unreachable_port(lowered, source=str(way.source))
+        return self.error(arrival, frame, now, "no_connection", error)
 
     def outward(self, flow: Flow, arrival: Arrival, frame: Packet, reason: str) -> Answer:
         """Send a real server's packet to its client."""

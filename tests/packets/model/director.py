@@ -19,10 +19,18 @@ from tests.packets.case import (
     Packet,
     State,
 )
-from tests.packets.checksum import ones_sum
 from tests.packets.model import outer, sctp
 from tests.packets.model.departure import Forwarder, dropped, passed, transmitted
 from tests.packets.model.header import fault_of, is_martian
+from tests.packets.model.reading import (
+    aborts,
+    answered_ends,
+    begins,
+    ends_of,
+    event,
+    is_whole,
+    pieces,
+)
 from tests.packets.model.schedulers import Real
 from tests.packets.model.table import (
     FRAGMENT_MS,
@@ -84,7 +92,7 @@ class Model:
             return fault
         frame = Ether(arrival.frame)
         if frame[IP].proto == 1:
-            return self._icmp(frame)
+            return self._icmp(arrival, frame)
         if frame[IP].proto not in (6, 17, 132):
             return passed("not_balanced")
         if frame[IP].frag:
@@ -92,7 +100,7 @@ class Model:
         return self._first(arrival, frame)
 
     def _first(self, arrival: Arrival, frame: Packet) -> Answer:
-        ends = _ends(frame[IP])
+        ends = ends_of(frame[IP])
         flow = self.table.find(ends, self.now)
         if flow is not None and self._is_over(flow, frame):
             self.table.close(flow, self.now)
@@ -108,9 +116,13 @@ class Model:
         if reply is not None:
             return self._outward(reply, arrival, frame)
         service = self.table.service_of(ends[0], ends[3], ends[4])
+        gone = self.table.service_of(ends[0], ends[3], ends[4], present=False)
+        stranger = self._stranger(ends, frame)
+        if stranger is not None:
+            passing = service is None and gone is None
+            return self.forwarder.tell(stranger, arrival, frame, self.now, passing=passing)
         if service is not None:
             return self._schedule(service, arrival, frame)
-        gone = self.table.service_of(ends[0], ends[3], ends[4], present=False)
         return passed("no_service") if gone is None else self._unheard(arrival, frame)
 
     def _unheard(self, arrival: Arrival, frame: Packet) -> Answer:
@@ -120,18 +132,26 @@ class Model:
         if frame[IP].proto == 6:
             return _reset(arrival, frame)
         if frame[IP].proto == 132:
-            if not _event(frame):
+            if not event(frame):
                 return dropped("truncated")
             error = transform.unreachable_protocol(frame)
             return self.forwarder.error(arrival, frame, self.now, "no_association", error)
         error = transform.unreachable_port(frame)
         return self.forwarder.error(arrival, frame, self.now, "no_dest", error)
 
+    def _stranger(self, ends: Ends, frame: Packet) -> Real | None:
+        """Find the NAT server that is to be told of its packet of no connection (nat_icmp_send)."""
+        on = self.setting.configuration.tunables.nat_icmp_send
+        if not on or aborts(frame) or is_martian(frame[IP]):
+            return None
+        real = self.table.translated(ends)
+        return None if real is None or self.forwarder.is_own(real, ends[3]) else real
+
     def _is_over(self, flow: Flow, frame: Packet) -> bool:
         """Whether a new SYN begins another connection (conn_reuse_mode)."""
         tunables = self.setting.configuration.tunables
         mode = tunables.conn_reuse_mode
-        if not _begins(frame):
+        if not begins(frame):
             return False
         if tunables.expire_nodest_conn and flow.real.weight == 0:
             return True
@@ -146,8 +166,8 @@ class Model:
         if is_martian(frame[IP]):
             return dropped("bad_source")
         flags = str(frame[TCP].flags) if frame[IP].proto == 6 else ""
-        from_ftp = _ends(frame[IP])[2] == FTP_DATA
-        starts = not from_ftp and ("S" in flags or self.setting.configuration.tunables.sloppy_tcp)
+        ends = ends_of(frame[IP])
+        starts = ends[2] != FTP_DATA and ("S" in flags or self.setting.configuration.tunables.sloppy_tcp)
         if frame[IP].proto == 6 and ("R" in flags or not starts):
             return _reset(arrival, frame)
         if frame[IP].proto == 132:
@@ -156,31 +176,42 @@ class Model:
                 return refusal
         if self._is_dropped():
             return dropped("defence")
-        template = None if from_ftp else self._template(service, frame)
-        real = template.real if template is not None else None
-        if not from_ftp and service.persistence is None:
-            real = service.schedule.choose(frame[IP].dst)
-        if real is None:
+        flow = self._open(service, ends, arrival, frame)
+        if flow is None:
             return self._unserved(service, arrival, frame)
+        if self._is_once(service, ends):
+            self._count_in(flow, frame)
+            self._remember_fragments(flow, frame, backwards=False)
+            return self.forwarder.inward(flow, arrival, frame, self.now, "once")
+        return self._inward(flow, arrival, frame, "new")
+
+    def _open(self, service: Service, ends: Ends, arrival: Arrival, frame: Packet) -> Flow | None:
+        """Open a connection with these ends, which no packet of its own has stepped yet."""
+        template = self._template(service, ends) if ends[2] != FTP_DATA else None
+        real = template.real if template is not None else None
+        if ends[2] != FTP_DATA and service.persistence is None:
+            real = service.schedule.choose(ends[3])
+        if real is None:
+            return None
         flow = Flow(
-            ends=_ends(frame[IP]),
+            ends=ends,
             service=service,
             real=real,
             method=real.method,
             interface=arrival.interface,
             client_macs=(frame.dst, frame.src),
-            state=State.UDP if frame[IP].proto == 17 else State.NONE,
+            state=State.UDP if ends[0] == UDP else State.NONE,
             expires=self.now + FIRST_STEP_MS,
             template=template,
         )
         self.table.open(flow)
         service.counts, real.counts = opened(service.counts), opened(real.counts)
-        if service.one_packet and frame[IP].proto == UDP:
+        if self._is_once(service, ends):
             self.table.close(flow, self.now)
-            self._count_in(flow, frame)
-            self._remember_fragments(flow, frame, backwards=False)
-            return self.forwarder.inward(flow, arrival, frame, self.now, "once")
-        return self._inward(flow, arrival, frame, "new")
+        return flow
+
+    def _is_once(self, service: Service, ends: Ends) -> bool:
+        return service.one_packet and ends[0] == UDP
 
     def _unserved(self, service: Service, arrival: Arrival, frame: Packet) -> Answer:
         """Say what becomes of a packet that no destination may have."""
@@ -191,7 +222,7 @@ class Model:
 
     def _refusal(self, arrival: Arrival, frame: Packet) -> Answer | None:
         """Say what becomes of an SCTP packet that opens no association."""
-        happened = _event(frame)
+        happened = event(frame)
         if not happened:
             return dropped("truncated")
         sloppy = self.setting.configuration.tunables.sloppy_sctp
@@ -200,19 +231,19 @@ class Model:
         error = transform.unreachable_protocol(frame)
         return self.forwarder.error(arrival, frame, self.now, "no_association", error)
 
-    def _template(self, service: Service, frame: Packet) -> Template | None:
+    def _template(self, service: Service, ends: Ends) -> Template | None:
         """Find or make what keeps this client at its destination; wound up for its new connection."""
         held = service.persistence
         if held is None:
             return None
-        key = template_key(service.key, held, _ends(frame[IP]))
+        key = template_key(service.key, held, ends)
         found = self.table.template(key, self.now)
         if found is not None and self._serves(found.real):
             found.expires = self.now + found.timeout
             return found
         if found is not None:
             found.ended = True
-        real = service.schedule.choose(frame[IP].dst)
+        real = service.schedule.choose(ends[3])
         if real is None:
             return None
         port = (real.port or key[3]) if key[3] else 0
@@ -250,7 +281,7 @@ class Model:
             secure = self.setting.configuration.tunables.secure_tcp == 3
             flow.enter(step(flow.state, seen, str(frame[TCP].flags), secure=secure))
         elif frame[IP].proto == 132:
-            flow.enter(sctp.step(flow.state, seen, _event(frame)))
+            flow.enter(sctp.step(flow.state, seen, event(frame)))
             lives = sctp.timeout_ms
         answered = flow.state is State.UDP and seen is Seen.OUTPUT
         established = flow.state is State.ESTABLISHED is not before
@@ -272,10 +303,10 @@ class Model:
 
     def _remember_fragments(self, flow: Flow, frame: Packet, *, backwards: bool) -> None:
         if frame[IP].flags & 1:
-            self.table.fragments[_pieces(frame)] = Fragment(flow, backwards, self.now + FRAGMENT_MS)
+            self.table.fragments[pieces(frame)] = Fragment(flow, backwards, self.now + FRAGMENT_MS)
 
     def _later_fragment(self, frame: Packet) -> Answer:
-        known = self.table.fragments.get(_pieces(frame))
+        known = self.table.fragments.get(pieces(frame))
         if known is None or known.expires <= self.now:
             return passed("fragment_unknown")
         once = known.flow.service.one_packet and known.flow.ends[0] == UDP
@@ -292,46 +323,60 @@ class Model:
         self._count_in(known.flow, frame)
         return self.forwarder.inward(known.flow, arrival, frame, self.now, "fragment")
 
-    def _icmp(self, frame: Packet) -> Answer:
+    def _icmp(self, arrival: Arrival, frame: Packet) -> Answer:
         if frame[IP].frag or frame[ICMP].type not in RELATED:
             return passed("icmp_query")
-        if ones_sum(bytes(frame[ICMP])[: frame[IP].len - frame[IP].ihl * 4]) != 0xFFFF:
-            return dropped("bad_checksum")
-        body = bytes(frame[ICMP].payload)
-        if len(body) < 28 or len(body) < (body[0] & 15) * 4 + 8:
-            return passed("icmp_unrelated")
-        quoted = IP(body)
-        if quoted.proto not in (6, 17, 132) or quoted.frag:
-            return self._about_a_tunnel(frame, quoted)
-        protocol, source, sport, target, dport = _ends(quoted)
-        answered = (protocol, target, dport, source, sport)
+        answered = answered_ends(bytes(frame[ICMP].payload))
+        if answered is None:
+            return self._about_a_tunnel(frame)
         flow, reply = self.table.find(answered, self.now), self.table.find_reply(answered, self.now)
-        if (flow or reply) is not None and is_martian(frame[IP]):
+        if flow is None and reply is None:
+            flow = self._open_by_error(answered, arrival, frame)
+        if isinstance(flow, Answer):
+            return flow
+        if is_martian(frame[IP]):
             return dropped("bad_source")
+        if not is_whole(frame):
+            return dropped("bad_checksum")
         if flow is not None and not flow.real.present:
             return dropped("dest_removed")
         if flow is not None:
             self._count_in(flow, frame)
             return self.forwarder.error_inward(flow, frame)
-        if reply is None:
-            return passed("icmp_unrelated")
+        assert reply is not None
         if frame[IP].ttl <= 1:
             return dropped("ttl_expired_silent")
         self._count_out(reply, frame)
         return self.forwarder.error_outward(reply, frame)
 
-    def _about_a_tunnel(self, frame: Packet, quoted: Packet) -> Answer:
-        inside = outer.packet_inside(quoted) if outer.says_too_big(frame) else None
-        flow = self.table.find(_ends(inside), self.now) if inside is not None else None
+    def _about_a_tunnel(self, frame: Packet) -> Answer:
+        body = bytes(frame[ICMP].payload)
+        if len(body) < 28 or not outer.says_too_big(frame):
+            return passed("icmp_unrelated")
+        inside = outer.packet_inside(quoted := IP(body))
+        flow = self.table.find(ends_of(inside), self.now) if inside is not None else None
         if flow is None:
             return passed("icmp_unrelated")
         if is_martian(frame[IP]):
             return dropped("bad_source")
+        if not is_whole(frame):
+            return dropped("bad_checksum")
         way = self.setting.hops.get(IPAddress(flow.real.address))
         if way is None or not outer.is_ours(flow, way, frame, quoted):
             return passed("icmp_unrelated")
         outer.learn(flow.real, way, frame[ICMP].nexthopmtu, self.now)
         return dropped("path_learned")
+
+    def _open_by_error(self, ends: Ends, arrival: Arrival, frame: Packet) -> Flow | Answer:
+        """Open the connection that an error is about, if that is wanted (schedule_icmp)."""
+        service = self.table.service_of(ends[0], ends[3], ends[4])
+        wanted = self.setting.configuration.tunables.schedule_icmp and not is_martian(frame[IP])
+        if not wanted or service is None or ends[2] == FTP_DATA:
+            return passed("icmp_unrelated")
+        if self._is_dropped():
+            return dropped("defence")
+        unserved = passed("icmp_unrelated") if service.key.port == FTP != ends[4] else dropped("icmp_no_dest")
+        return self._open(service, ends, arrival, frame) or unserved
 
     def _count_in(self, flow: Flow, frame: Packet) -> None:
         for counted in (flow.service, flow.real):
@@ -341,23 +386,6 @@ class Model:
         """Once its destination is deleted, a flow counts no more."""
         for counted in (flow.service, flow.real) if flow.real.present else ():
             counted.counts = sent(counted.counts, frame[IP].len)
-
-
-def _ends(packet: Packet) -> Ends:
-    ports = bytes(packet)[packet.ihl * 4 :]
-    sport, dport = int.from_bytes(ports[:2], "big"), int.from_bytes(ports[2:4], "big")
-    return packet.proto, packet.src, sport, packet.dst, dport
-
-
-def _event(frame: Packet) -> str:
-    return sctp.event(bytes(frame[IP])[frame[IP].ihl * 4 : frame[IP].len])
-
-
-def _begins(frame: Packet) -> bool:
-    """Whether a client begins a connection so."""
-    if frame[IP].proto == 6:
-        return "S" in str(frame[TCP].flags)
-    return bool(frame[IP].proto == 132 and _event(frame) == "INIT")
 
 
 def _reset(arrival: Arrival, frame: Packet) -> Answer:
@@ -370,8 +398,3 @@ def _reset(arrival: Arrival, frame: Packet) -> Answer:
     if whole and not transform.was_right(frame[IP]):
         return dropped("bad_checksum")
     return transmitted("rst_sent", arrival.interface, Departure(bytes(transform.reset_for(frame))))
-
-
-def _pieces(frame: Packet) -> tuple[str, str, int, int]:
-    packet = frame[IP]
-    return packet.src, packet.dst, packet.proto, packet.id

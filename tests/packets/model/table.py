@@ -165,6 +165,15 @@ class Table:
     def find_reply(self, ends: Ends, now: int) -> Flow | None:
         return self._alive(self.replies.get(ends), now)
 
+    def translated(self, ends: Ends) -> Real | None:
+        """Find NAT's server that sends from there, by itself or for a connection."""
+        for service in self.services.values() if ends[2] else ():
+            real = service.reals.get((ends[1], ends[2]))
+            of_its = service.key.mark or service.key.protocol.number == ends[0]
+            if real is not None and real.present and real.method is ForwardingMethod.NAT and of_its:
+                return real
+        return None
+
     def open(self, flow: Flow) -> None:
         self.flows[flow.ends] = flow
         flow.real.inactive += 1

@@ -159,6 +159,14 @@ def test_an_image_of_nothing_holds_no_service_and_no_destination() -> None:
     assert compiled() == DecodedImage(1, {}, {}, (), Timeouts(), Tunables(), (), {})
 
 
+def test_servers_of_nat_are_told_by_their_packets_only_if_that_is_asked_for() -> None:
+    asking = replace(WHOLE, tunables=replace(WHOLE.tunables, nat_icmp_send=1))
+    marked = replace(MARKED, destinations=(Destination(RS[2], 8080, NAT),))
+    image = decode(compile_image(replace(asking, services=(WEB, DNS, marked)), {}))
+    assert (image.servers, image.tunables) == (frozenset({(2, 8080, 6), (5, 8080, 0)}), asking.tunables)
+    assert decode(compile_image(WHOLE, {})).servers == frozenset()
+
+
 def test_a_direct_or_tunnelled_destination_takes_the_services_port() -> None:
     pairs = zip(RS, (DR, TUN, NAT), strict=True)
     odd = (Destination(address, 8080, method) for address, method in pairs)

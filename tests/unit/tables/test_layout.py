@@ -60,6 +60,7 @@ def field_format(kind: str, name: str, count: str) -> str:
         ("lb_link", layout.LINK),
         ("lb_mark", layout.MARK),
         ("lb_limit", layout.LIMIT),
+        ("lb_server", layout.SERVER),
     ],
 )
 def test_each_record_has_the_fields_of_its_c_struct(name: str, twin: Struct) -> None:
@@ -80,7 +81,8 @@ def test_the_records_fill_whole_lines() -> None:
 def test_the_limits_are_the_c_ones() -> None:
     c = enumerators()
     names = (
-        *("LINE", "IMAGE_MAGIC", "IMAGE_VERSION", "SERVICE_PROBES", "MAX_SERVICES", "MAX_DESTS"),
+        *("LINE", "IMAGE_MAGIC", "IMAGE_VERSION", "SERVICE_PROBES", "SERVER_PROBES"),
+        *("MAX_SERVICES", "MAX_DESTS"),
         *("MAX_SERVICE_DESTS", "DESTS_PER_LINE", "IDS_PER_LINE", "LINKS_PER_LINE", "MAX_LINKS"),
         *("MARKS_PER_LINE", "LIMITS_PER_LINE", "MAX_MARKS"),
         *("SH_SIZE", "MH_SIZE", "TIMEOUTS", "TIMEOUTS_PER_LINE"),
