@@ -4,21 +4,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
 from netaddr import IPAddress
 
 from director.config.errors import ConfigError
-from director.model import ForwardingMethod
+from director.model import ForwardingMethod, VirtualService
 from director.model.service import endpoint
 from tests.interop import parsed, recording
 from tests.interop.deliberate import CUT, DIFFERENCES, OWN_ANSWERS, OWN_ERRORS, Deliberate
 from tests.interop.exchange import Exchange, Inject
 from tests.interop.guard import lingering
 from tests.interop.local_servers import levelled, without_own_answers
-from tests.interop.normal import disagreements
+from tests.interop.normal import LATE, disagreements
 from tests.interop.parsed import Endpoint
 from tests.interop.recognised import Seen, is_cut
 from tests.interop.recording import Counters, Reaction, Recorded
@@ -28,7 +28,10 @@ from tests.packets.case import Counts, Entry
 from tests.packets.network import Setting
 
 COUNTERS = 0  # stands for the counters at the end, where a frame's number is asked for
-OF_ITS_OWN = {4: ((11, 0), (3, 4)), 6: ((3, 0), (2, 0))}  # time exceeded, and too big: type and code
+OF_ITS_OWN = {
+    4: ((11, 0), (3, 4), (3, 3)),
+    6: ((3, 0), (2, 0), (1, 4)),
+}  # time exceeded, too big, and nobody there: type and code
 
 Respects = tuple[str, ...]
 DROPPED: Respects = ("frames",)  # differs where a host can not send fragments, and nothing else does
@@ -74,11 +77,15 @@ def recorded(topic: str, exchange: Exchange) -> Recorded:
 @cache
 def compared(topic: str, name: str, host: str = "user") -> Comparison:
     exchange = next(each for each in TOPICS[topic] if each.name == name)
-    kernel, director = recorded(topic, exchange), Director(exchange, host)
+    return compare(exchange, recorded(topic, exchange), Director(exchange, host))
+
+
+def compare(exchange: Exchange, kernel: Recorded, director: Director, late: range = LATE) -> Comparison:
+    """Let a director go through an exchange, and judge what it does by what a kernel did."""
     ours = director.reactions()
     meant: dict[int, Deliberate] = {}
     unexplained: dict[int, Respects] = {}
-    for number, seen in enumerate(_sights(exchange, kernel, ours), start=1):
+    for number, seen in enumerate(_sights(exchange, kernel, ours, late), start=1):
         rule = _meant(seen)
         if rule is not None:
             meant[number] = rule
@@ -112,15 +119,15 @@ def _meant(seen: Seen) -> Deliberate | None:
     return next((rule for view in views for rule in DIFFERENCES if rule.rule(view)), None)
 
 
-def _sights(exchange: Exchange, kernel: Recorded, ours: tuple[Reaction, ...]) -> Iterator[Seen]:
+def _sights(exchange: Exchange, kernel: Recorded, ours: tuple[Reaction, ...], late: range) -> Iterator[Seen]:
     """Put together what is to be judged of each frame."""
     before: tuple[Inject, ...] = ()
     earlier: tuple[Reaction, ...] = ()
     left: frozenset[Endpoint] = frozenset()
     last = exchange.setting
-    for (setting, step), theirs, own in zip(exchange.injections(), kernel.reactions, ours, strict=True):
+    for (setting, step), theirs, own in zip(exchange.injections(), kernel.reactions, ours, strict=False):
         left |= lingering(last, setting)
-        respects = disagreements(theirs, own, step.frame)
+        respects = disagreements(theirs, own, step.frame, late)
         yield Seen(setting, step, theirs, own, respects, before, earlier, left)
         before, earlier, last = (*before, step), (*earlier, theirs), setting
 
@@ -128,14 +135,16 @@ def _sights(exchange: Exchange, kernel: Recorded, ours: tuple[Reaction, ...]) ->
 def _without_own_errors(exchange: Exchange, kernel: Recorded) -> Counters:
     """The kernel's counters without the errors that its director itself sent about DR and TUN connections."""
     counters = dict(kernel.counters)
-    for (setting, step), reaction in zip(exchange.injections(), kernel.reactions, strict=True):
+    standing: frozenset[Entry] = frozenset()
+    for (setting, step), reaction in zip(exchange.injections(), kernel.reactions, strict=False):
         packet = parsed.frame(step.frame)
         protocol, address, port = packet.ends()[0] if packet else (0, "0.0.0.0", 0)
         client = endpoint(IPAddress(address), port)
         for _, frame in reaction.out:
-            for entry in reaction.entries if _is_own_error(frame) else ():
+            for entry in reaction.entries or standing if _is_own_error(frame) else ():
                 if (entry.protocol, entry.client) == (protocol, client):
                     _take_back(counters, setting, entry, len(frame) - parsed.ETHERNET)
+        standing = reaction.entries
     return counters
 
 
@@ -151,9 +160,25 @@ def _take_back(counters: dict[tuple[str, str], Counts], setting: Setting, entry:
     for service in setting.configuration.services:
         name = str(service.key)
         methods = {destination.endpoint: destination.method for destination in service.destinations}
-        if name.split(":", 1)[1] == entry.virtual and methods[entry.destination] is not ForwardingMethod.NAT:
-            for key in ((name, ""), (name, entry.destination)):
+        named = _named(entry, methods)
+        method = methods.get(named, ForwardingMethod.NAT)
+        if _is_of(entry, service) and method is not ForwardingMethod.NAT:
+            for key in ((name, ""), (name, named)):
+                if key not in counters:
+                    continue
                 counts = counters[key]
                 counters[key] = replace(
                     counts, packets_out=counts.packets_out - 1, bytes_out=counts.bytes_out - length
                 )
+
+
+def _is_of(entry: Entry, service: VirtualService) -> bool:
+    """Whether a connection may be a service's: it has its address and port, or the service has every one."""
+    where = str(service.key).split(":", 1)[1]
+    return bool(service.key.mark) or where in (entry.virtual, f"{entry.virtual.rpartition(':')[0]}:0")
+
+
+def _named(entry: Entry, known: Iterable[str]) -> str:
+    """Return the destination's name, whose port is 0 where it is the client's choice."""
+    anywhere = f"{entry.destination.rpartition(':')[0]}:0"
+    return entry.destination if entry.destination in known else anywhere

@@ -49,7 +49,7 @@ def differences(topic: str, exchange: Exchange) -> Iterator[str]:
 
 def reaction(who: str, what: Reaction) -> Iterator[str]:
     yield f"    {who}:"
-    yield from (f"      sends {said(frame)} {frame.hex()}" for _, frame in what.out)
+    yield from (f"      sends {said(frame)} {frame[:120].hex()} {len(frame)}" for _, frame in what.out)
     yield from (f"      lists {entry}" for entry in sorted(what.entries, key=str))
     yield f"      loads {sorted(what.loads)}"
 

@@ -162,8 +162,8 @@ def ask(job: dict[str, Any], exchange: dict[str, Any], ready: int) -> dict[str, 
     return {"name": exchange["name"], "answers": answers, "counters": counters()}
 
 
-def start(job: dict[str, Any], number: int) -> None:
-    """Ask in a child of its own, and come back as soon as the next may start."""
+def start(job: dict[str, Any], number: int) -> int:
+    """Ask in a child of its own; return what is closed as soon as the next may start."""
     wait, ready = os.pipe()
     if os.fork() == 0:
         os.close(wait)
@@ -175,18 +175,21 @@ def start(job: dict[str, Any], number: int) -> None:
         (ROOM / "answers" / f"{number}.json").write_text(json.dumps(said))
         os._exit(0)
     os.close(ready)
-    os.read(wait, 1)
-    os.close(wait)
+    return wait
 
 
 def main() -> None:
     job = json.loads((ROOM / "job.json").read_text())
     boot(job["modules"])
     (ROOM / "release").write_text(os.uname().release)
-    running = 0
+    running, walking = 0, []
     for number in range(len(job["exchanges"])):
-        start(job, number)
+        walking.append(start(job, number))
         running += 1
+        while len(walking) >= job["abreast"]:
+            wait = walking.pop(0)
+            os.read(wait, 1)
+            os.close(wait)
         if number % 50 == 0:
             print(f"{number} of {len(job['exchanges'])} exchanges", flush=True)
         if running >= AT_ONCE:

@@ -89,13 +89,13 @@ def _unlabelled(frame: bytes, arrived: bytes) -> bytes:
     return frame[: ETHERNET + 1] + label + frame[ETHERNET + 4 :]
 
 
-def disagreements(kernel: Reaction, ours: Reaction, arrived: bytes) -> tuple[str, ...]:
+def disagreements(kernel: Reaction, ours: Reaction, arrived: bytes, late: range = LATE) -> tuple[str, ...]:
     """Say in which respects two reactions to a frame differ."""
     theirs, own = normal(kernel.out, arrived), normal(ours.out, arrived)
     differing = {
         "frames": theirs != own,
         "connections": _timeless(kernel) != _timeless(ours),
-        "timers": not _in_time(kernel, ours),
+        "timers": not _in_time(kernel, ours, late),
         "loads": kernel.loads != ours.loads,
     }
     return tuple(name for name, differs in differing.items() if differs)
@@ -105,8 +105,8 @@ def _timeless(reaction: Reaction) -> frozenset[Entry]:
     return frozenset(replace(entry, expires=0) for entry in reaction.entries)
 
 
-def _in_time(kernel: Reaction, ours: Reaction) -> bool:
+def _in_time(kernel: Reaction, ours: Reaction, late: range) -> bool:
     """Whether each connection that both list ends when the kernel's does."""
     theirs = {replace(entry, expires=0): entry.expires for entry in kernel.entries}
     own = {replace(entry, expires=0): entry.expires for entry in ours.entries}
-    return all(own[entry] - theirs[entry] in LATE for entry in theirs.keys() & own.keys())
+    return all(own[entry] - theirs[entry] in late for entry in theirs.keys() & own.keys())

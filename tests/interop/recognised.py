@@ -109,6 +109,37 @@ def answers_the_host(seen: Seen) -> bool:
     return told == [packet.ends()] and is_among(packet.ends()[0], translated(seen.setting))
 
 
+def is_an_error_of_a_deleted_server(seen: Seen) -> bool:
+    """An error about a connection whose server its service has no more: the kernel sends it there."""
+    about = quoted_by(seen.step)
+    if about is None or not about.has_ports() or seen.respects != ("frames",) or seen.ours.out:
+        return False
+    (_, address, port), (_, client, client_port) = about.ends()
+    ends = (endpoint(IPAddress(client), client_port), endpoint(IPAddress(address), port))
+    gone = [entry for entry in seen.kernel.entries if (entry.client, entry.virtual) == ends]
+    return any(not is_kept(entry.destination, seen.setting) for entry in gone) and len(seen.kernel.out) == 1
+
+
+def is_kept(name: str, setting: Setting) -> bool:
+    """Whether some service has a destination at this address and port, or at every port of it."""
+    held = {each.endpoint for one in setting.configuration.services for each in one.destinations}
+    return name in held or f"{name.rpartition(':')[0]}:0" in held
+
+
+def has_another_author(seen: Seen) -> bool:
+    """Both tell the client the same of an IPv6 address that only a mark's rule knows."""
+    packet = parsed.frame(seen.step.frame)
+    if packet is None or packet.version == 4 or seen.respects != ("frames",):
+        return False
+    told = [
+        [found for _, frame in out if (found := parsed.frame(frame))]
+        for out in (seen.kernel.out, seen.ours.out)
+    ]
+    (theirs, *more), (own, *others) = told if all(told) else ([packet], [packet])
+    said = (theirs.target, theirs.body[:2], theirs.body[8:]) == (own.target, own.body[:2], own.body[8:])
+    return said and not more and not others and own.source == packet.target != theirs.source
+
+
 def is_of_the_last_service(seen: Seen) -> bool:
     """A packet of a connection, while there is no service at all."""
     packet = parsed.frame(seen.step.frame)
@@ -131,6 +162,7 @@ def is_orphan(step: Inject, seen: Seen) -> bool:
     packet = parsed.frame(step.frame)
     if packet is None or owner(step.frame, seen.setting, seen.lingering) is not Owner.STACK:
         return False
+    packet = packet.quoted() or packet
     orphans = {
         entry.client
         for entry in seen.kernel.entries

@@ -121,11 +121,14 @@ def answered(exchange: Exchange, said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def ask(job: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Boot a guest with this job; return its kernel's release and what it said, by name."""
+    """Boot a guest with this job; return its kernel's release and what it said, by name.
+
+    A job's `abreast` is how many exchanges are walked through at the same time.
+    """
     with tempfile.TemporaryDirectory(prefix="interop-") as directory:
         room = Path(directory)
         (room / "answers").mkdir()
-        (room / "job.json").write_text(json.dumps(job))
+        (room / "job.json").write_text(json.dumps({"abreast": 1} | job))
         boot(room, GUEST)
         if (room / "error").exists():
             raise RecordingError((room / "error").read_text())

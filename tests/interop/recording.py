@@ -85,7 +85,11 @@ def digests(topic: str, name: str) -> tuple[str, ...]:
 
 def recorded(topic: str, name: str, arrived: Iterable[bytes]) -> Recorded:
     """Read an exchange whose frames are these."""
-    said = read(topic)[name]
+    return read_answer(read(topic)[name], arrived)
+
+
+def read_answer(said: Mapping[str, Any], arrived: Iterable[bytes]) -> Recorded:
+    """Read what a guest said, as it did or as it is written down, of an exchange whose frames are these."""
     return Recorded(
         reactions=tuple(_reactions(said["answers"], arrived)),
         counters={(_service(row[0]), row[1]): _counts(row[2:]) for row in said["counters"]},

@@ -31,16 +31,31 @@ HOSTS: Mapping[str, Callable[[], Host]] = MappingProxyType(
 )
 
 
+def silent(_digest: str) -> tuple[Out, ...]:
+    """Stand for a stack that says nothing."""
+    return ()
+
+
 class Director:
     """A director of its own for one exchange, on a host of this name; each step takes a millisecond.
 
-    `unable` has the numbers of frames that the host dropped since it would have to send them in fragments.
+    `stack` has what the host's own stack answers, by a frame's digest, and `shared` what it answers to what
+    the data path leaves to it; `unable` gets the numbers of frames that the host dropped since it would have
+    to send them in fragments.
     """
 
-    def __init__(self, exchange: Exchange, host: str = "user") -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        host: str = "user",
+        stack: Callable[[str], tuple[Out, ...]] = stack_answer,
+        shared: Callable[[str], tuple[Out, ...]] = silent,
+    ) -> None:
         self.exchange = exchange
         self.unable: set[int] = set()
         self._host = HOSTS[host]()
+        self._stack = stack
+        self._shared = shared
         self._now = 0
         self._lingering: frozenset[Endpoint] = frozenset()
 
@@ -76,12 +91,14 @@ class Director:
     def _out(self, setting: Setting, step: Inject) -> tuple[Out, ...]:
         whose = owner(step.frame, setting, self._lingering)
         if whose is Owner.STACK:
-            return stack_answer(step.digest)
+            return self._stack(step.digest)
         answer = self._host.handle(Arrival(step.interface, step.frame), self._now)
         if answer.reason == FRAGMENTS.shows:
             self.unable.add(self._now)
         if answer.reason == "local":
             return stack_answer(step.digest)
+        if answer.verdict is Verdict.PASS and whose is Owner.SHARED:
+            return self._shared(step.digest)
         return sent(answer) if answer.verdict is Verdict.TRANSMIT else ()
 
     def _loads(self, setting: Setting) -> list[Load]:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from tests.interop.exchange import Exchange, exchange_of
 from tests.interop.exchanges import (
+    addresses,
     errors,
     headers,
     ipv6,
@@ -17,6 +18,7 @@ from tests.interop.exchanges import (
     persistence,
     sctp,
     services,
+    trials,
     tunables,
     tunnels,
 )
@@ -64,6 +66,8 @@ OWN: Mapping[str, tuple[Exchange, ...]] = MappingProxyType(
         "conn_reuse": tunables.CONN_REUSE,
         "scheduling": living.SCHEDULING,
         "changes": living.CHANGES,
+        "addresses": addresses.EXCHANGES,
+        "trials": trials.EXCHANGES,
     }
 )
 # Put to a kernel; the data path can not do it yet. A topic that it can do has to be taken out.

@@ -73,12 +73,12 @@ static LB_INLINE int lb_present(const struct lb_dest *dest)
 	return dest && (dest->flags & LB_DEST_PRESENT);
 }
 
-/* Whether a SYN or INIT on a known flow opens a new one (conn_reuse_mode). */
+/* Whether a SYN or INIT on a known flow opens a new one (conn_reuse_mode). One under a template goes on. */
 static LB_INLINE int lb_reuses(const struct lb_image_header *image, const struct lb_found *flow)
 {
 	u8 state = lb_control_state(flow->control);
 
-	if (image->conn_reuse_mode == 0)
+	if (image->conn_reuse_mode == 0 || (flow->kin & LB_KIN_HELD << 4))
 		return 0;
 	return state == LB_S_TIME_WAIT || state == LB_S_CLOSE || state == LB_S_SCTP_CLOSED ||
 	       ((image->conn_reuse_mode & 2) && state == LB_S_FIN_WAIT && lb_found_method(flow) != LB_NAT);
@@ -90,17 +90,40 @@ static LB_INLINE int lb_expires(const struct lb_image_header *image, const struc
 	return image->expire_nodest_conn && (!lb_present(dest) || (syn && dest->weight == 0));
 }
 
-/* Whether a packet of a known flow may go on with it; if not, the flow has been ended and the packet is a new one. */
-static LB_INLINE int lb_flow_holds(struct lb_ctx *ctx, const struct lb_image_header *image,
-				   const struct lb_packet *packet, const struct lb_found *flow,
-				   const struct lb_dest *dest)
+/* Whether a packet of a known flow may go on with it; if not, the packet is a new one, and ends the flow. */
+static LB_INLINE int lb_flow_holds(const struct lb_image_header *image, const struct lb_packet *packet,
+				   const struct lb_found *flow, const struct lb_dest *dest)
 {
 	int syn = lb_begins(packet);
 
-	if (!lb_expires(image, dest, syn) && !(syn && lb_reuses(image, flow)))
-		return 1;
-	lb_conn_kill(ctx, packet->now, flow);
+	return !lb_expires(image, dest, syn) && !(syn && lb_reuses(image, flow));
+}
+
+/* End the flow at this place, whose control word is this. */
+LB_SUBPROGRAM int lb_flow_end(struct lb_ctx *ctx, u32 now, u32 index, u64 control)
+{
+	struct lb_found flow = {.conn = lb_conn_at(ctx, index), .control = control, .index = index};
+
+	if (flow.conn)
+		lb_conn_kill(ctx, now, &flow);
 	return 0;
+}
+
+/* End the flow that a packet belongs to no more, if it was of one. */
+static LB_INLINE void lb_end_former(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_found *former)
+{
+	if (LB_UNLIKELY(former->conn))
+		lb_flow_end(ctx, packet->now, former->index, former->control);
+}
+
+/* As lb_pick(). The flow that the new one takes the place of counts until the choice is made, as with kernel IPVS. */
+static LB_INLINE u64 lb_pick_after(struct lb_ctx *ctx, const struct lb_service *service, const struct lb_packet *packet,
+				   int crowded, const struct lb_found *former)
+{
+	u64 choice = lb_pick(ctx, service, packet, crowded);
+
+	lb_end_former(ctx, packet, former);
+	return choice;
 }
 
 /* A packet of a known flow, whose destination is `dest`. */
@@ -152,7 +175,7 @@ static LB_INLINE struct lb_result lb_forward_crowded(struct lb_ctx *ctx, const s
 						     const struct lb_service *service, const struct lb_packet *packet,
 						     struct lb_found *flow)
 {
-	u64 choice = lb_pick(ctx, service, packet, 1);
+	u64 choice = lb_pick_after(ctx, service, packet, 1, flow);
 	const struct lb_dest *dest = lb_choice_dest(choice) ? lb_dest_at(ctx, image, lb_choice_dest(choice)) : 0;
 	enum lb_claim claim = LB_CLAIM_NONE;
 	u8 state = lb_half_open(packet->key.protocol);
@@ -178,7 +201,7 @@ static LB_INLINE struct lb_result lb_forward_scheduled(struct lb_ctx *ctx, const
 						       const struct lb_service *service, const struct lb_packet *packet,
 						       struct lb_found *flow)
 {
-	u64 choice = lb_pick(ctx, service, packet, 0);
+	u64 choice = lb_pick_after(ctx, service, packet, 0, flow);
 	const struct lb_dest *dest = lb_choice_dest(choice) ? lb_dest_at(ctx, image, lb_choice_dest(choice)) : 0;
 	enum lb_claim claim;
 	u8 state;
@@ -209,6 +232,9 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 	const struct lb_service *service = lb_service_find(ctx, image, &packet->key);
 	struct lb_result result;
 
+	if (LB_UNLIKELY(flow->conn) &&
+	    (stranger || !service || (service->flags & LB_SERVICE_GONE) || !lb_opens(ctx, image, packet)))
+		lb_end_former(ctx, packet, flow);
 	if (stranger)
 		return lb_forward_stranger(ctx, image, service, packet, stranger);
 	if (!service)
@@ -222,8 +248,10 @@ static LB_INLINE struct lb_result lb_forward_new(struct lb_ctx *ctx, const struc
 	if (lb_is_once(service, packet) || !lb_crowded(ctx, packet->now)) {
 		if (!lb_opens(ctx, image, packet))
 			return lb_refuse(ctx, packet);
-		if (LB_UNLIKELY(image->switches & LB_DROP_PACKET) && lb_defended(ctx))
+		if (LB_UNLIKELY(image->switches & LB_DROP_PACKET) && lb_defended(ctx)) {
+			lb_end_former(ctx, packet, flow);
 			return lb_drop(LB_REASON_DEFENCE);
+		}
 		result = lb_forward_scheduled(ctx, image, service, packet, flow);
 		if (result.verdict != LB_UNPLACED)
 			return result;
@@ -338,7 +366,7 @@ static LB_INLINE struct lb_result lb_forward(struct lb_ctx *ctx, const struct lb
 		return lb_forward_reply(ctx, image, &packet, &found, LB_REASON_REPLY);
 	if (known) {
 		dest = lb_dest_at(ctx, image, found.dest);
-		known = lb_flow_holds(ctx, image, &packet, &found, dest);
+		known = lb_flow_holds(image, &packet, &found, dest);
 	}
 	if (!known) {
 		result = lb_forward_new(ctx, image, &packet, &found);

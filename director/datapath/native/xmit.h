@@ -168,6 +168,8 @@ static LB_INLINE u32 lb_room(struct lb_ctx *ctx, const struct lb_packet *packet,
 {
 	u16 mtu = lb_dest_mtu(ctx, packet, dest, method, way);
 
+	if (mtu == 0)
+		return 0;
 	/* A tunnelled super-frame is cut for the next hop, but its sender must be told of a narrower path. */
 	if (!lb_too_big(ctx, packet, mtu, way < dest->mtu ? LB_DR : method) || lb_cuts(ctx, packet, method))
 		return LB_FITS;
@@ -260,13 +262,16 @@ static LB_INLINE struct lb_result lb_xmit(struct lb_ctx *ctx, const struct lb_pa
 static LB_INLINE struct lb_result lb_xmit_icmp(struct lb_ctx *ctx, const struct lb_packet *packet,
 					       const struct lb_dest *dest, u16 method)
 {
+	u16 mtu;
+
 	if (!lb_has_next_hop(dest))
 		return lb_not_sent(packet, dest);
+	mtu = lb_dest_mtu(ctx, packet, dest, method, dest->mtu);
 	if (packet->ttl <= 1)
 		return lb_drop(LB_REASON_TTL_EXPIRED_SILENT);
 	if (lb_lower_ttl(ctx, packet))
 		return lb_drop(LB_REASON_TRUNCATED);
-	if (lb_is_ipv6(packet) && packet->length > lb_dest_mtu(ctx, packet, dest, method, dest->mtu))
+	if (mtu == 0 || (lb_is_ipv6(packet) && packet->length > mtu))
 		return lb_drop(LB_REASON_TOO_BIG_SILENT);
 	return lb_send(ctx, packet, dest, method, LB_REASON_ICMP_RELATED);
 }

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from director.model import ForwardingMethod, Scheduler, Tunables
+from dataclasses import replace
+
+from director.model import ForwardingMethod, Persistence, Scheduler, Tunables
 from tests.packets.case import Apply, Case, Listed, Packet, Send, State, Step, drops, own_id, passes, sends
 from tests.packets.cases.states import entry
 from tests.packets.frames import tcp, tcp_reply, udp
@@ -125,6 +127,43 @@ CASES = (
         "expire_nodest_conn: an ACK for a deleted destination is reset",
         pair(1, 1, expire_nodest_conn=1),
         (*OPEN, Apply(pair(1, -1, expire_nodest_conn=1)), RESET),
+    ),
+    Case(
+        "expire_nodest_conn: what a deleted destination had is listed no more, and another's goes on",
+        pair(1, 1, expire_nodest_conn=1),
+        (
+            *OPEN,
+            to(ONE, "S", 1, port=1),
+            Apply(pair(1, -1, expire_nodest_conn=1)),
+            Listed(1, entry(State.SYN_RECV, 60, server=ONE, client_port=1)),
+        ),
+    ),
+    Case(
+        "expire_nodest_conn: what a deleted service had is listed no more",
+        pair(1, 1, expire_nodest_conn=1),
+        (*OPEN, Apply(setting(tunables=Tunables(expire_nodest_conn=1))), Listed(1, frozenset())),
+    ),
+    *(
+        Case(
+            f"{scheduler.value}: a closed connection counts until a SYN that reopens it has its destination",
+            setting(service(destination(ONE), destination(TWO), scheduler=scheduler)),
+            (
+                to(TWO, "S"),
+                to(TWO, "F", 1),
+                to(ONE, "S", 2),
+                Listed(2, entry(State.SYN_RECV, 60, server=ONE)),
+            ),
+        )
+        for scheduler in (Scheduler.LC, Scheduler.WLC)
+    ),
+    Case(
+        "a SYN on a closed connection under a template goes on with it: none is opened anew",
+        setting(replace(service(destination(ONE), destination(TWO)), persistence=Persistence(50))),
+        (
+            to(TWO, "S"),
+            to(TWO, "F", 1),
+            Send(2, OUTSIDE, tcp("S"), sends(INSIDE, direct(tcp("S"), TWO), reason="hit")),
+        ),
     ),
     Case(
         "expire_nodest_conn: a SYN for a deleted destination goes to another",

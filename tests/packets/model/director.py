@@ -102,11 +102,11 @@ class Model:
     def _first(self, arrival: Arrival, frame: Packet) -> Answer:
         ends = ends_of(frame[IP])
         flow = self.table.find(ends, self.now)
-        if flow is not None and self._is_over(flow, frame):
-            self.table.close(flow, self.now)
-            flow = None
+        tunables = self.setting.configuration.tunables
+        former = flow if flow is not None and begins(frame) and flow.is_over(tunables) else None
+        flow = flow if former is None else None
         if flow is not None and not flow.real.present:
-            if not self.setting.configuration.tunables.expire_nodest_conn:
+            if not tunables.expire_nodest_conn:
                 return dropped("dest_removed")
             self.table.close(flow, self.now)
             flow = None
@@ -122,7 +122,9 @@ class Model:
             passing = service is None and gone is None
             return self.forwarder.tell(stranger, arrival, frame, self.now, passing=passing)
         if service is not None:
-            return self._schedule(service, arrival, frame)
+            return self._schedule(service, arrival, frame, former)
+        if former is not None:
+            self.table.close(former, self.now)
         return passed("no_service") if gone is None else self._unheard(arrival, frame)
 
     def _unheard(self, arrival: Arrival, frame: Packet) -> Answer:
@@ -131,13 +133,16 @@ class Model:
             return dropped("bad_source")
         if frame[IP].proto == 6:
             return _reset(arrival, frame)
-        if frame[IP].proto == 132:
-            if not event(frame):
-                return dropped("truncated")
-            error = transform.unreachable_protocol(frame)
-            return self.forwarder.error(arrival, frame, self.now, "no_association", error)
-        error = transform.unreachable_port(frame)
-        return self.forwarder.error(arrival, frame, self.now, "no_dest", error)
+        return (self._no_association if frame[IP].proto == 132 else self._no_port)(arrival, frame)
+
+    def _no_association(self, arrival: Arrival, frame: Packet) -> Answer:
+        error = transform.unreachable_protocol(frame)
+        if not event(frame):
+            return dropped("truncated")
+        return self.forwarder.error(arrival, frame, self.now, "no_association", error)
+
+    def _no_port(self, arrival: Arrival, frame: Packet) -> Answer:
+        return self.forwarder.error(arrival, frame, self.now, "no_dest", transform.unreachable_port(frame))
 
     def _stranger(self, ends: Ends, frame: Packet) -> Real | None:
         """Find the NAT server that is to be told of its packet of no connection (nat_icmp_send)."""
@@ -147,36 +152,15 @@ class Model:
         real = self.table.translated(ends)
         return None if real is None or self.forwarder.is_own(real, ends[3]) else real
 
-    def _is_over(self, flow: Flow, frame: Packet) -> bool:
-        """Whether a new SYN begins another connection (conn_reuse_mode)."""
-        tunables = self.setting.configuration.tunables
-        mode = tunables.conn_reuse_mode
-        if not begins(frame):
-            return False
-        if tunables.expire_nodest_conn and flow.real.weight == 0:
-            return True
-        if not mode:
-            return False
-        half_seen = flow.method is not ForwardingMethod.NAT
-        return flow.state in (State.TIME_WAIT, State.CLOSE, State.CLOSED) or bool(
-            mode & 2 and flow.state is State.FIN_WAIT and half_seen
-        )
-
-    def _schedule(self, service: Service, arrival: Arrival, frame: Packet) -> Answer:
-        if is_martian(frame[IP]):
-            return dropped("bad_source")
-        flags = str(frame[TCP].flags) if frame[IP].proto == 6 else ""
+    def _schedule(self, service: Service, arrival: Arrival, frame: Packet, former: Flow | None) -> Answer:
+        """Open a flow, or say why not. One that it takes the place of counts until the choice is made."""
         ends = ends_of(frame[IP])
-        starts = ends[2] != FTP_DATA and ("S" in flags or self.setting.configuration.tunables.sloppy_tcp)
-        if frame[IP].proto == 6 and ("R" in flags or not starts):
-            return _reset(arrival, frame)
-        if frame[IP].proto == 132:
-            refusal = self._refusal(arrival, frame)
-            if refusal is not None:
-                return refusal
-        if self._is_dropped():
-            return dropped("defence")
-        flow = self._open(service, ends, arrival, frame)
+        refusal = self._unscheduled(ends, arrival, frame)
+        if refusal is not None:
+            if former is not None:
+                self.table.close(former, self.now)
+            return refusal
+        flow = self._open(service, ends, arrival, frame, former)
         if flow is None:
             return self._unserved(service, arrival, frame)
         if self._is_once(service, ends):
@@ -185,12 +169,33 @@ class Model:
             return self.forwarder.inward(flow, arrival, frame, self.now, "once")
         return self._inward(flow, arrival, frame, "new")
 
-    def _open(self, service: Service, ends: Ends, arrival: Arrival, frame: Packet) -> Flow | None:
-        """Open a connection with these ends, which no packet of its own has stepped yet."""
+    def _unscheduled(self, ends: Ends, arrival: Arrival, frame: Packet) -> Answer | None:
+        """Say what becomes of a packet that opens no flow, whatever destinations there are."""
+        if is_martian(frame[IP]):
+            return dropped("bad_source")
+        flags = str(frame[TCP].flags) if frame[IP].proto == 6 else ""
+        starts = ends[2] != FTP_DATA and ("S" in flags or self.setting.configuration.tunables.sloppy_tcp)
+        if frame[IP].proto == 6 and ("R" in flags or not starts):
+            return _reset(arrival, frame)
+        if frame[IP].proto == 132:
+            refusal = self._refusal(arrival, frame)
+            if refusal is not None:
+                return refusal
+        return dropped("defence") if self._is_dropped() else None
+
+    def _open(
+        self, service: Service, ends: Ends, arrival: Arrival, frame: Packet, former: Flow | None = None
+    ) -> Flow | None:
+        """Open a connection with these ends, which no packet of its own has stepped yet.
+
+        One that it takes the place of counts until the choice is made.
+        """
         template = self._template(service, ends) if ends[2] != FTP_DATA else None
         real = template.real if template is not None else None
         if ends[2] != FTP_DATA and service.persistence is None:
             real = service.schedule.choose(ends[3])
+        if former is not None:
+            self.table.close(former, self.now)
         if real is None:
             return None
         flow = Flow(
@@ -217,19 +222,14 @@ class Model:
         """Say what becomes of a packet that no destination may have."""
         if service.key.port == FTP != frame[IP].payload.dport:
             return transmitted("rst_sent", arrival.interface, Departure(bytes(transform.reset_for(frame))))
-        error = transform.unreachable_port(frame)
-        return self.forwarder.error(arrival, frame, self.now, "no_dest", error)
+        return self._no_port(arrival, frame)
 
     def _refusal(self, arrival: Arrival, frame: Packet) -> Answer | None:
         """Say what becomes of an SCTP packet that opens no association."""
-        happened = event(frame)
-        if not happened:
-            return dropped("truncated")
-        sloppy = self.setting.configuration.tunables.sloppy_sctp
-        if happened == "INIT" or (sloppy and happened != "ABORT"):
+        happened, sloppy = event(frame), self.setting.configuration.tunables.sloppy_sctp
+        if happened == "INIT" or (sloppy and happened not in ("", "ABORT")):
             return None
-        error = transform.unreachable_protocol(frame)
-        return self.forwarder.error(arrival, frame, self.now, "no_association", error)
+        return self._no_association(arrival, frame)
 
     def _template(self, service: Service, ends: Ends) -> Template | None:
         """Find or make what keeps this client at its destination; wound up for its new connection."""

@@ -14,6 +14,7 @@ from director.model import (
     MarkRule,
     Persistence,
     ServiceKey,
+    Tunables,
     VirtualService,
 )
 from tests.packets.case import Counts, Entry, State
@@ -66,6 +67,18 @@ class Flow:
         if self.template is not None and key.port in (0, FTP) and self.ends[4] != key.port:
             return self.ends[4]
         return self.real.port or self.ends[4]
+
+    def is_over(self, tunables: Tunables) -> bool:
+        """Whether a new SYN begins another connection (conn_reuse_mode); none under a template does."""
+        mode = tunables.conn_reuse_mode
+        if tunables.expire_nodest_conn and self.real.weight == 0:
+            return True
+        if not mode or self.template is not None:
+            return False
+        half_seen = self.method is not ForwardingMethod.NAT
+        return self.state in (State.TIME_WAIT, State.CLOSE, State.CLOSED) or bool(
+            mode & 2 and self.state is State.FIN_WAIT and half_seen
+        )
 
     def enter(self, state: State) -> None:
         """Change the state, and with it the destination's active and inactive connections."""
