@@ -213,7 +213,7 @@ LB_SUBPROGRAM u32 lb_wide_place(struct lb_ctx *ctx, const struct lb_key *key)
 		line = lb_unless_gone(ctx, lb_service_place(ctx, image, key, lb_htons(LB_FTP_PORT)), &gone);
 		ftp = line ? lb_image_line(ctx, line) : 0;
 		if (ftp)
-			return ftp->flags & LB_SERVICE_PERSISTENT ? line : 0;
+			return ftp->flags & LB_SERVICE_PERSISTENT ? line : gone;
 	}
 	line = image->wide & LB_WIDE_ANY_PORT ? lb_service_place(ctx, image, key, 0) : 0;
 	return line ? line : gone;

@@ -22,6 +22,7 @@ from tests.packets.transform import (
 
 DR, NAT = ForwardingMethod.DR, ForwardingMethod.NAT
 BESIDE = service(destination(TWO, port=8080), port=8080)
+FTP = service(destination(ONE, port=21), port=21)
 EVERY_PORT = replace(service(destination(TWO, port=0), port=0), persistence=Persistence(50))
 RULE = MarkRule(7, IPNetwork("192.0.2.0/24"), Protocol.TCP, 80, 81)
 MARKED = replace(service(destination(ONE, port=0)), key=ServiceKey.of_mark(7))
@@ -136,6 +137,17 @@ CASES = (
             vanishes(1, tcp("A", dport=9)),
             is_reset(2, tcp("S", dport=10)),
             goes(3, tcp("S", dport=8080), TWO),
+        ),
+    ),
+    Case(
+        "a service of FTP beside it, which is not persistent, has none of its ports",
+        setting(FTP, BESIDE),
+        (
+            goes(0, tcp("S", dport=8080), TWO),
+            Apply(setting(FTP)),
+            vanishes(1, tcp("A", dport=8080)),
+            is_reset(2, tcp("S", dport=8080, port=1)),
+            goes(3, tcp("S", dport=21), ONE),
         ),
     ),
     Case(
