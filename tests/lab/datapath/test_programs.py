@@ -48,7 +48,7 @@ def in_force(tables: Tables) -> bytes:
         header[place] -= first
     layout.HEADER.pack_into(found, 0, *header)
     options = list(layout.OPTIONS.unpack_from(found, header[17] * layout.LINE))
-    for place in (12, 14):  # of mark rules and limits
+    for place in (12, 14, 16):  # of mark rules, limits and NAT servers
         options[place] -= first
     layout.OPTIONS.pack_into(found, header[17] * layout.LINE, *options)
     for slot in range(header[5] + 1):
