@@ -200,10 +200,13 @@ __attribute__((noinline, weak)) int sum_of(struct __sk_buff *skb, __u32 at, __u3
 		left -= CHUNK;
 	}
 	__builtin_memset(chunk, 0, CHUNK);
-	/* A compiler that knows the bounds leaves them out; the verifier wants to see them. */
-	__asm__ volatile("" : "+r"(left));
-	if (left > 0 && (left >= CHUNK || bpf_skb_load_bytes(skb, at, chunk, left)))
-		return -1;
+	if (left > 0) {
+		left--;
+		/* A compiler that knows the bounds leaves them out; the verifier wants to see them, the lower one as well. */
+		__asm__ volatile("" : "+r"(left));
+		if (left >= CHUNK - 1 || bpf_skb_load_bytes(skb, at, chunk, left + 1))
+			return -1;
+	}
 	return folded(sum + (__u32)bpf_csum_diff(0, 0, (__be32 *)chunk, CHUNK, 0));
 }
 

@@ -78,10 +78,10 @@ LB_SUBPROGRAM int lb_nat_quote_ipv6(struct lb_ctx *ctx, const struct lb_packet *
 				    const struct lb_addr *to, u32 end)
 {
 	int back = !!(end & LB_END_SOURCE);
-	struct lb_wire_addr *quoted;
+	struct lb_wire_addr *quoted, *own;
 	struct lb_ipv6 *outer, *ip;
 	struct lb_icmp *icmp;
-	be16 *ports, sum;
+	be16 *ports, *port, sum;
 
 	if (!packet || !quote || !to)
 		return -1;
@@ -92,15 +92,25 @@ LB_SUBPROGRAM int lb_nat_quote_ipv6(struct lb_ctx *ctx, const struct lb_packet *
 	if (!icmp || !outer || !ip || !ports)
 		return -1;
 	sum = icmp->checksum;
-	quoted = back ? &ip->destination : &ip->source;
+	quoted = &ip->source;
+	own = &outer->destination;
+	port = &ports[0];
+	if (back) {
+		quoted = &ip->destination;
+		own = &outer->source;
+		port = &ports[1];
+		LB_APART(quoted);
+		LB_APART(own);
+		LB_APART(port);
+	}
 	for (int i = 0; i < 4; i++) {
 		lb_csum_replace32(&sum, lb_end_address(packet, end)->word[i], to->word[i]);
 		lb_csum_replace32(&sum, quoted->word[i], to->word[i]);
 	}
-	lb_csum_replace16(&sum, ports[back], (u16)end);
+	lb_csum_replace16(&sum, *port, (u16)end);
 	icmp->checksum = sum;
-	ports[back] = (u16)end;
-	lb_addr_write(back ? &outer->source : &outer->destination, to);
+	*port = (u16)end;
+	lb_addr_write(own, to);
 	lb_addr_write(quoted, to);
 	return 0;
 }

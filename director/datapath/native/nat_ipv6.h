@@ -37,6 +37,7 @@ static LB_INLINE int lb_nat_ipv6_transport(struct lb_ctx *ctx, const struct lb_p
 	u32 field = packet->l4 + (is_udp ? LB_UDP_CHECKSUM : LB_TCP_CHECKSUM);
 	be16 from_port = end & LB_END_SOURCE ? packet->key.sport : packet->key.dport;
 	struct lb_udp *udp = lb_at(ctx, packet->l4, sizeof(*udp));
+	be16 *port;
 	int unsummed;
 
 	if (packet->key.protocol == LB_IPPROTO_SCTP)
@@ -51,10 +52,12 @@ static LB_INLINE int lb_nat_ipv6_transport(struct lb_ctx *ctx, const struct lb_p
 		if (!udp)
 			return -1;
 	}
-	if (end & LB_END_SOURCE)
-		udp->source = (u16)end;
-	else
-		udp->destination = (u16)end;
+	port = &udp->destination;
+	if (end & LB_END_SOURCE) {
+		port = &udp->source;
+		LB_APART(port);
+	}
+	*port = (u16)end;
 	return unsummed;
 }
 
@@ -77,6 +80,7 @@ static LB_INLINE void lb_sum_udp_ipv6(struct lb_ctx *ctx, const struct lb_packet
 /* Rewrite one end: port (not in a later fragment) and address. `end`: the new port, and maybe LB_END_SOURCE. */
 LB_SUBPROGRAM int lb_nat_ipv6(struct lb_ctx *ctx, const struct lb_packet *packet, const struct lb_addr *to, u32 end)
 {
+	struct lb_wire_addr *address;
 	struct lb_ipv6 *ip;
 	int unsummed;
 
@@ -88,7 +92,12 @@ LB_SUBPROGRAM int lb_nat_ipv6(struct lb_ctx *ctx, const struct lb_packet *packet
 	ip = lb_ipv6_at(ctx, LB_L3);
 	if (!ip)
 		return -1;
-	lb_addr_write(end & LB_END_SOURCE ? &ip->source : &ip->destination, to);
+	address = &ip->destination;
+	if (end & LB_END_SOURCE) {
+		address = &ip->source;
+		LB_APART(address);
+	}
+	lb_addr_write(address, to);
 	if (unsummed && !lb_any_fragment(packet))
 		lb_sum_udp_ipv6(ctx, packet, to, end);
 	return 0;

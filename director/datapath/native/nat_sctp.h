@@ -18,6 +18,7 @@ LB_SUBPROGRAM int lb_nat_sctp(struct lb_ctx *ctx, const struct lb_packet *packet
 {
 	struct lb_sctp *sctp;
 	u32 from, to = end & 0xffff;
+	be16 *port;
 
 	if (!packet)
 		return -LB_REASON_NO_ROOM;
@@ -29,10 +30,12 @@ LB_SUBPROGRAM int lb_nat_sctp(struct lb_ctx *ctx, const struct lb_packet *packet
 		return 0;
 	if (lb_any_fragment(packet))
 		return -LB_REASON_SCTP_FRAGMENT;
-	if (end & LB_END_SOURCE)
-		sctp->source = to;
-	else
-		sctp->destination = to;
+	port = &sctp->destination;
+	if (end & LB_END_SOURCE) {
+		port = &sctp->source;
+		LB_APART(port);
+	}
+	*port = to;
 	from ^= to;
 	if (!lb_crc_undone(ctx, sctp->checksum))
 		sctp->checksum ^=

@@ -36,6 +36,8 @@ typedef u32 be32;
 #define LB_WIRE __attribute__((packed, aligned(2)))
 #define LB_LIKELY(x) __builtin_expect(!!(x), 1)
 #define LB_UNLIKELY(x) __builtin_expect(!!(x), 0)
+/* Keep the compiler from choosing a pointer by arithmetic: verifiers up to Linux 6.12 lose the packet's bounds by it. */
+#define LB_APART(pointer) asm volatile("" : "+r"(pointer))
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the byte swaps below assume a little-endian host");
 
