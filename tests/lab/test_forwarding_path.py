@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import Lab, RunningNode, Wires
+from lab import Lab, RunningNode
 from tests.lab.digest_server import content, digest
 from tests.lab.forwarding import (
     DATAPATHS,
@@ -22,17 +22,14 @@ from tests.lab.forwarding import (
     DIGEST_PORT,
     DIGEST_SERVER,
     NEEDS,
-    RUN,
-    TIMEOUTS,
     Stage,
-    eventually,
 )
-from tests.lab.test_forwarding_tunnels import FAMILIES, KINDS, SERVERS, Tunnel
+from tests.lab.tunnels import FAMILIES, OUTSIDE, Tunnel, carried, tunnels
 from tests.needs import needs
 
 pytestmark = [pytest.mark.lab, NEEDS, needs("ethtool")]
 
-TOPOLOGY = """
+TOPOLOGY = f"""
 [segment.wan]
 kind = "cable"
 [segment.lan]
@@ -40,18 +37,7 @@ kind = "bridge"
 [segment.far]
 kind = "cable"
 
-[node.client.interface.wan]
-addresses = ["198.51.100.10/24", "2001:db8:7::10/64"]
-[[node.client.route]]
-to = "default"
-via = "198.51.100.1"
-[[node.client.route]]
-to = "default"
-via = "2001:db8:7::1"
-
-[node.router.interface.wan]
-addresses = ["198.51.100.1/24", "2001:db8:7::1/64"]
-[node.router.interface.lan]
+{OUTSIDE}[node.router.interface.lan]
 addresses = ["10.1.0.1/24", "192.0.2.254/24", "fd01::1/64", "2001:db8::fffe/64"]
 [node.router.interface.far]
 addresses = ["10.0.0.1/24", "fd00::1/64"]
@@ -81,14 +67,8 @@ NARROW = 1400
 SIZE = 300_000
 TAILS = {("gre", "none"): 4, ("gre", "checksum"): 8, ("ipip", "none"): 0}  # GUE: 12
 REMOTE = 8  # more, where a checksum is left to the far end
-TUNNELS = tuple(
-    Tunnel(number, kind, checksum, inside, outside)
-    for number, (kind, checksum, inside, outside) in enumerate(
-        # Routers cut what has IPv6 inside IPv4: it forbids nothing.
-        ((*kind, *families) for families in FAMILIES if families != (6, 4) for kind in KINDS),
-        start=1,
-    )
-)
+# Routers cut what has IPv6 inside IPv4: it forbids nothing.
+TUNNELS = tunnels(families for families in FAMILIES if families != (6, 4))
 
 
 def rooms(tunnel: Tunnel) -> set[int]:
@@ -114,17 +94,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module", params=DATAPATHS)
 def at_work(place: Lab, request: pytest.FixtureRequest) -> Iterator[Stage]:
-    it = Stage(place, (), (*RUN, "--datapath", request.param))
-    place.set_wires("director", Wires.PLAIN if request.param == "xdp" else Wires.OFFLOADED)
-    it.write(TIMEOUTS + "".join(tunnel.services() for tunnel in TUNNELS))
-    process = it.start()
-    known = set(SERVERS.values())
-    eventually(lambda: it.resolved() == known, lambda: f"no way to the server: {process.tail()}")
-    assert it.carried_by() == {request.param}
-    for family in ("-4", "-6"):
-        it.client.output_of(("ip", family, "route", "flush", "cache"))
-    yield it
-    it.end()
+    with carried(place, request.param, TUNNELS) as it:
+        for family in ("-4", "-6"):
+            it.client.output_of(("ip", family, "route", "flush", "cache"))
+        yield it
 
 
 @pytest.mark.parametrize("tunnel", TUNNELS, ids=str)

@@ -10,12 +10,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from lab import Lab, Wires
+from lab import Lab
 from tests.lab.digest_server import content, digest
 from tests.lab.forwarding import (
     DATAPATHS,
@@ -23,34 +22,20 @@ from tests.lab.forwarding import (
     DIGEST_PORT,
     DIGEST_SERVER,
     NEEDS,
-    RUN,
-    TIMEOUTS,
     Stage,
-    endpoint,
-    eventually,
 )
+from tests.lab.tunnels import FAMILIES, OUTSIDE, Tunnel, carried, tunnels
 from tests.needs import needs
 
 pytestmark = [pytest.mark.lab, NEEDS, needs("ethtool")]
 
-TOPOLOGY = """
+TOPOLOGY = f"""
 [segment.wan]
 kind = "cable"
 [segment.lan]
 kind = "bridge"
 
-[node.client.interface.wan]
-addresses = ["198.51.100.10/24", "2001:db8:7::10/64"]
-[[node.client.route]]
-to = "default"
-via = "198.51.100.1"
-[[node.client.route]]
-to = "default"
-via = "2001:db8:7::1"
-
-[node.router.interface.wan]
-addresses = ["198.51.100.1/24", "2001:db8:7::1/64"]
-[node.router.interface.lan]
+{OUTSIDE}[node.router.interface.lan]
 addresses = ["10.0.0.1/24", "192.0.2.254/24", "fd00::1/64", "2001:db8::fffe/64"]
 [node.router.sysctl]
 "net.ipv4.ip_forward" = 1
@@ -74,73 +59,14 @@ via = "10.0.0.1"
 to = "default"
 via = "fd00::1"
 """
-SERVERS = {4: "10.0.0.11", 6: "fd00::11"}
 CLIENTS = {4: "198.51.100.10", 6: "2001:db8:7::10"}
 DATAGRAMS = Path(__file__).with_name("datagrams.py")
-WIRE = 1500
-DATAGRAM = 1400
-HEADERS = {4: 20, 6: 40}
-TAILS = {"ipip": 0, "gre": 8, "gue": 20}  # at most
 SIZE = 3_000_000
-GUE_PORT = 6080
 CARRIAGES = (*((datapath, "as it is") for datapath in DATAPATHS), ("tc", "cut"))
 """The data paths, and whether the kernel must cut and complete frames before they leave the director."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tunnel:
-    """A service whose packets go to its server by a tunnel of this kind."""
-
-    number: int  # the VIP's last
-    kind: str
-    checksum: str = "none"
-    inside: int = 4
-    outside: int = 4
-
-    @property
-    def vip(self) -> str:
-        return f"192.0.2.{self.number}" if self.inside == 4 else f"2001:db8::{self.number}"
-
-    @property
-    def host(self) -> str:
-        """The VIP as a URL has it."""
-        return self.vip if self.inside == 4 else f"[{self.vip}]"
-
-    @property
-    def datagram(self) -> int:
-        """How many bytes a datagram may have that shall fit the wire in any of the data paths."""
-        headers = HEADERS[self.outside] + TAILS[self.kind] + HEADERS[self.inside] + 8
-        return min(DATAGRAM, WIRE - headers)
-
-    def services(self) -> str:
-        """Describe the services of this tunnel."""
-        port = f"tunnel_port = {GUE_PORT}\n" if self.kind == "gue" else ""
-        return "".join(
-            f'[[service]]\nprotocol = "{protocol}"\naddress = "{endpoint(self.vip, DIGEST_PORT)}"\n'
-            f'[[service.destination]]\naddress = "{endpoint(SERVERS[self.outside], DIGEST_PORT)}"\n'
-            f'method = "tun"\ntunnel = "{self.kind}"\ntunnel_checksum = "{self.checksum}"\n{port}'
-            for protocol in ("tcp", "udp")
-        )
-
-    def __str__(self) -> str:
-        return f"{self.kind}-{self.checksum}-{self.inside}in{self.outside}"
-
-
-KINDS = (
-    ("ipip", "none"),
-    ("gre", "none"),
-    ("gre", "checksum"),
-    ("gue", "none"),
-    ("gue", "checksum"),
-    ("gue", "remote"),
-)
-FAMILIES = ((4, 4), (4, 6), (6, 4), (6, 6))  # inside, outside
-TUNNELS = tuple(
-    Tunnel(number, kind, checksum, inside, outside)
-    for number, (kind, checksum, inside, outside) in enumerate(
-        ((*kind, *families) for families in FAMILIES for kind in KINDS), start=1
-    )
-)
+TUNNELS = tunnels(FAMILIES)
 
 
 @pytest.fixture(scope="module")
@@ -164,17 +90,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture(scope="module", params=CARRIAGES, ids="-".join)
 def at_work(place: Lab, request: pytest.FixtureRequest) -> Iterator[Stage]:
     datapath, cut = request.param
-    it = Stage(place, (), (*RUN, "--datapath", datapath))
-    place.set_wires("director", Wires.PLAIN if datapath == "xdp" else Wires.OFFLOADED)
-    switched = (word for name in ("tx", "tso", "gso") for word in (name, "off" if cut == "cut" else "on"))
-    place.node("director").output_of(("ethtool", "-K", "lan", *switched))
-    it.write(TIMEOUTS + "".join(tunnel.services() for tunnel in TUNNELS))
-    process = it.start()
-    known = set(SERVERS.values())
-    eventually(lambda: it.resolved() == known, lambda: f"no way to the server: {process.tail()}")
-    assert it.carried_by() == {datapath}
-    yield it
-    it.end()
+    with carried(place, datapath, TUNNELS) as it:
+        switched = (word for name in ("tx", "tso", "gso") for word in (name, "off" if cut == "cut" else "on"))
+        place.node("director").output_of(("ethtool", "-K", "lan", *switched))
+        yield it
 
 
 @pytest.mark.parametrize("tunnel", TUNNELS, ids=str)
