@@ -37,7 +37,6 @@ static LB_INLINE int lb_nat_ipv6_transport(struct lb_ctx *ctx, const struct lb_p
 	u32 field = packet->l4 + (is_udp ? LB_UDP_CHECKSUM : LB_TCP_CHECKSUM);
 	be16 from_port = end & LB_END_SOURCE ? packet->key.sport : packet->key.dport;
 	struct lb_udp *udp = lb_at(ctx, packet->l4, sizeof(*udp));
-	be16 *port;
 	int unsummed;
 
 	if (packet->key.protocol == LB_IPPROTO_SCTP)
@@ -52,12 +51,7 @@ static LB_INLINE int lb_nat_ipv6_transport(struct lb_ctx *ctx, const struct lb_p
 		if (!udp)
 			return -1;
 	}
-	port = &udp->destination;
-	if (end & LB_END_SOURCE) {
-		port = &udp->source;
-		LB_APART(port);
-	}
-	*port = (u16)end;
+	*lb_end_port(&udp->source, end) = (u16)end;
 	return unsummed;
 }
 

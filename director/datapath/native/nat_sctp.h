@@ -10,6 +10,18 @@
 
 enum { LB_END_SOURCE = 1 << 16 }; /* beside a port: rewrite the source, not the destination */
 
+/* The port that is rewritten, of the two that every transport header begins with. */
+static LB_INLINE be16 *lb_end_port(be16 *ports, u32 end)
+{
+	be16 *port = &ports[1];
+
+	if (end & LB_END_SOURCE) {
+		port = &ports[0];
+		LB_APART(port);
+	}
+	return port;
+}
+
 /*
  * Rewrite a port; `end`: the new one, and maybe LB_END_SOURCE. 0, or the negative of the reason why not: how the checksum
  * of a fragment changes can't be told, since that depends on the whole packet's length.
@@ -18,7 +30,6 @@ LB_SUBPROGRAM int lb_nat_sctp(struct lb_ctx *ctx, const struct lb_packet *packet
 {
 	struct lb_sctp *sctp;
 	u32 from, to = end & 0xffff;
-	be16 *port;
 
 	if (!packet)
 		return -LB_REASON_NO_ROOM;
@@ -30,12 +41,7 @@ LB_SUBPROGRAM int lb_nat_sctp(struct lb_ctx *ctx, const struct lb_packet *packet
 		return 0;
 	if (lb_any_fragment(packet))
 		return -LB_REASON_SCTP_FRAGMENT;
-	port = &sctp->destination;
-	if (end & LB_END_SOURCE) {
-		port = &sctp->source;
-		LB_APART(port);
-	}
-	*port = to;
+	*lb_end_port(&sctp->source, end) = to;
 	from ^= to;
 	if (!lb_crc_undone(ctx, sctp->checksum))
 		sctp->checksum ^=
